@@ -1,0 +1,125 @@
+"""What every command shares: its options, and how it is run and its result printed."""
+
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meshgan.errors import InputError, MeshGANError
+
+Summary = dict[str, Any]
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command: fields are its options, calling it does the job.
+
+    A command imports what it needs inside ``__call__``, so that ``--help`` needs no torch, and
+    returns a dictionary of plain values. ``{"ok": False}`` in it means: done, but the answer is
+    no (exit status 1).
+    """
+
+    json: bool = False
+    """Print one JSON object on standard output; everything else goes to standard error."""
+    threads: int | None = None
+    """CPU threads for this run; all cores by default."""
+
+    def __call__(self) -> Summary:
+        """Do the job."""
+        raise NotImplementedError
+
+
+def load(reference: str) -> type[Command]:
+    """Import the command class named ``module:Class``."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def gather_repeats(arguments: Sequence[str], option: str = "--set") -> list[str]:
+    """Turn ``--set a=1 --set b=2`` into ``--set a=1 b=2``, so that no value is lost."""
+    kept: list[str] = []
+    values: list[str] = []
+    inside = False
+    for argument in arguments:
+        if argument == option:
+            inside = True
+        elif argument.startswith(f"{option}="):
+            values.append(argument.removeprefix(f"{option}="))
+            inside = False
+        elif inside and "=" in argument and not argument.startswith("-"):
+            values.append(argument)
+        else:
+            inside = False
+            kept.append(argument)
+    return [*kept, option, *values] if values else kept
+
+
+def run(command: Command) -> int:
+    """Run a parsed command, print its summary, and give the exit status."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s", force=True)
+    for noisy in ("matplotlib", "trimesh", "PIL", "fabric"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if command.threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(command.threads)
+    try:
+        _set_threads(command.threads)
+        summary = command()
+    except MeshGANError as error:
+        return _fail(str(error), BAD_INPUT if isinstance(error, InputError) else FAILED, command)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing is half-written", INTERRUPTED, command)
+    if command.json:
+        sys.stdout.write(json.dumps(summary, default=str) + "\n")
+    else:
+        sys.stdout.write(as_text(summary) + "\n")
+    return FAILED if summary.get("ok") is False else DONE
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is None:
+        return
+    if threads < 1:
+        raise InputError(f"--threads: {threads} is not a number of threads; give 1 or more")
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _fail(message: str, status: int, command: Command) -> int:
+    sys.stderr.write(f"meshgan: {message}\n")
+    if command.json:
+        sys.stdout.write(json.dumps({"error": message, "status": status}) + "\n")
+    return status
+
+
+def as_text(summary: Summary, indent: int = 0) -> str:
+    """A summary as aligned lines, nested dictionaries indented, long lists shortened."""
+    width = max((len(str(key)) for key in summary), default=0)
+    lines = []
+    for key, value in summary.items():
+        name = " " * indent + str(key).replace("_", " ").ljust(width)
+        if isinstance(value, dict) and value:
+            lines.append(name.rstrip())
+            lines.append(as_text(value, indent + 2))
+        elif isinstance(value, list | tuple) and len(value) > 4:
+            lines.append(f"{name}  {len(value)}, first {_plain(value[0])}")
+        elif isinstance(value, list | tuple):
+            lines.append(f"{name}  {', '.join(_plain(item) for item in value)}")
+        else:
+            lines.append(f"{name}  {_plain(value)}")
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,74 @@
+"""The ``meshgan`` command: finds the command by its words, parses it, runs it."""
+
+import sys
+from collections.abc import Sequence
+
+import tyro
+
+from meshgan.cli.command import Command, gather_repeats, load, run
+
+COMMANDS: dict[str, str | dict[str, str]] = {
+    "demo": "meshgan.cli.demo:Demo",
+    "doctor": "meshgan.cli.doctor:Doctor",
+    "data": {
+        "build": "meshgan.cli.data:Build",
+        "info": "meshgan.cli.data:Info",
+        "validate": "meshgan.cli.data:Validate",
+    },
+    "template": {
+        "show": "meshgan.cli.template:Show",
+        "build": "meshgan.cli.template:Build",
+    },
+    "uv": "meshgan.cli.uv:UV",
+    "train": "meshgan.cli.train:Train",
+    "sample": "meshgan.cli.sample:Sample",
+    "evaluate": "meshgan.cli.evaluate:Evaluate",
+    "bench": "meshgan.cli.bench:Bench",
+}
+ABOUT = """3D face modelling on meshes: data, geometry images, decoupled adversarial models.
+
+Start with: meshgan demo
+
+Every command takes --help, --json and --threads. Lengths are millimetres, angles degrees.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the ``meshgan`` command; exits with 0, 1 (job failed) or 2 (bad input)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(parse(words)))
+
+
+def parse(words: Sequence[str]) -> Command:
+    """The command that ``words`` ask for; exits with help or a usage error like any parser."""
+    name, entry, rest = "meshgan", COMMANDS, list(words)
+    while isinstance(entry, dict) and rest and rest[0] in entry:
+        word = rest.pop(0)
+        name, entry = f"{name} {word}", entry[word]  # pyright: ignore[reportAssignmentType]
+    if isinstance(entry, dict):
+        return _choose(name, entry, rest)
+    return tyro.cli(
+        load(entry),
+        prog=name,
+        args=gather_repeats(rest),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _choose(name: str, table: dict[str, str] | dict, rest: list[str]) -> Command:
+    """Let the parser print the list of commands below ``name``, or refuse an unknown one."""
+    flat = {key: value if isinstance(value, str) else None for key, value in table.items()}
+    commands = {
+        key: load(value) if value else _group(key, table[key]) for key, value in flat.items()
+    }
+    return tyro.extras.subcommand_cli_from_dict(
+        commands,
+        prog=name,
+        description=ABOUT if name == "meshgan" else None,
+        args=rest or ["--help"],
+    )
+
+
+def _group(name: str, table: dict[str, str]) -> type[Command]:
+    summary = f"{', '.join(table)}: see meshgan {name} --help"
+    return type(name.title(), (Command,), {"__doc__": summary, "__annotations__": {}})

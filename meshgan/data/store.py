@@ -1,0 +1,279 @@
+"""Registered faces on disk: a DATA folder, read by memory map, one mesh or all of them.
+
+::
+
+    DATA/dataset.json                manifest: factors, subjects, provenance, shards, checksums
+    DATA/template.npz                the topology that all meshes share
+    DATA/shards/00000.vertices.npy   positions (rows, V, 3), float32, mm
+    DATA/shards/00000.table.npz      label.FACTOR, subject, sequence, frame, extra.NAME
+    DATA/cache/                      geometry images; may be deleted at any time
+
+Why plain ``.npy``: it is NumPy's own documented format, any program can read it, a single mesh is
+one memory-mapped slice away, and it needs no library. Why shards: a build that is killed loses
+one at most, a damaged file costs one, and appending never rewrites what is there.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from meshgan.data.manifest import Manifest, Shard, read_manifest
+from meshgan.data.npz import read_npz
+from meshgan.data.rows import UNLABELLED, FaceRows
+from meshgan.data.store_writer import StoreWriter
+from meshgan.data.template import Template
+from meshgan.errors import FileFormatError, InputError
+
+__all__ = ["UNLABELLED", "FaceRows", "Store", "StoreWriter"]
+
+_OPEN_MAPS = 256  # each holds a file descriptor; systems often allow 1,024
+
+
+class Store:
+    """A DATA folder, open for reading.
+
+    Nothing of the vertices is read until asked for, and nothing is ever unpickled. A store can
+    be sent to other processes: it takes its path along, not its open files.
+
+    Axis letters: N meshes in the store, b of them, V vertices.
+
+    Args:
+        path: the DATA folder.
+        partial: also open a folder whose build has not finished.
+
+    Raises:
+        FileFormatError: the folder or its manifest is missing or damaged.
+        InputError: its build has not finished and ``partial`` is not set.
+    """
+
+    def __init__(self, path: Path | str, partial: bool = False) -> None:
+        self.path = Path(path)
+        self.manifest: Manifest = read_manifest(self.path)
+        if not (self.manifest.complete or partial):
+            raise InputError(
+                f"{self.path}: its build stopped after {self.count:,} meshes; finish it with "
+                "meshgan data build ... --resume"
+            )
+        counts = [shard.rows for shard in self.manifest.shards]
+        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
+
+    @classmethod
+    def open(cls, path: Path | str, partial: bool = False) -> "Store":
+        """Open a DATA folder: ``Store(path)``."""
+        return cls(path, partial)
+
+    @property
+    def count(self) -> int:
+        """N, meshes."""
+        return self.manifest.row_count
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def vertex_count(self) -> int:
+        """V of every mesh."""
+        return self.manifest.vertex_count
+
+    @property
+    def factors(self) -> Mapping[str, tuple[str, ...]]:
+        """Factor -> label names."""
+        return self.manifest.factors
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the people; ``subject`` indexes them."""
+        return self.manifest.subjects
+
+    @cached_property
+    def template(self) -> Template:
+        """The template whose topology all meshes have.
+
+        Raises:
+            FileFormatError: its file is damaged, or is not the one the manifest names.
+        """
+        template = Template.load(self.path / self.manifest.template_file)
+        if template.topology_hash != self.manifest.topology_hash:
+            raise FileFormatError(
+                f"{self.path / self.manifest.template_file}: has topology "
+                f"{template.topology_hash}, the data set {self.manifest.topology_hash}; "
+                "put the right template back"
+            )
+        return template
+
+    @property
+    def subject(self) -> Int[np.ndarray, " N"]:
+        """Whose face each mesh is: index into ``subjects``."""
+        return self._column("subject")
+
+    @property
+    def sequence(self) -> Int[np.ndarray, " N"]:
+        """Which recording each mesh is of; -1 = none."""
+        return self._column("sequence")
+
+    @property
+    def frame(self) -> Int[np.ndarray, " N"]:
+        """Position of each mesh in its sequence."""
+        return self._column("frame")
+
+    def labels(self, factor: str) -> Int[np.ndarray, " N"]:
+        """One label per mesh, an index into ``factors[factor]``; -1 = unlabelled.
+
+        Raises:
+            InputError: the store has no such factor.
+        """
+        if factor not in self.factors:
+            known = ", ".join(self.factors)
+            raise InputError(f"{self.path}: has no factor {factor!r}; it has {known}")
+        return self._column(f"label.{factor}")
+
+    def extras(self, name: str) -> np.ndarray:
+        """An extra array, one row per mesh (N, ...).
+
+        Raises:
+            InputError: the store has no such extra.
+        """
+        if name not in self.manifest.extras:
+            known = ", ".join(self.manifest.extras) or "none"
+            raise InputError(f"{self.path}: has no extra {name!r}; it has {known}")
+        return self._column(f"extra.{name}")
+
+    def vertices(self, ids: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b V 3"]:
+        """Positions of some meshes, in any order, also repeated: float32, mm.
+
+        Raises:
+            InputError: an id is out of range.
+            FileFormatError: a shard is missing or damaged.
+        """
+        ids = np.asarray(ids, dtype=np.int64)
+        self._check_ids(ids)
+        shards = np.searchsorted(self._starts, ids, side="right") - 1
+        rows = ids - self._starts[shards]
+        found = np.empty((len(ids), self.vertex_count, 3), dtype=np.float32)
+        for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
+            found[place] = self._shard_vertices(shard)[row]
+        return found
+
+    def rows(self, ids: Int[np.ndarray, " b"]) -> FaceRows:
+        """Some meshes with all that is known of them."""
+        ids = np.asarray(ids, dtype=np.int64)
+        return FaceRows(
+            vertices=self.vertices(ids),
+            labels={name: self.labels(name)[ids] for name in self.factors},
+            subject=self.subject[ids],
+            sequence=self.sequence[ids],
+            frame=self.frame[ids],
+            extras={name: self.extras(name)[ids] for name in self.manifest.extras},
+        )
+
+    def chunks(self, size: int = 256) -> Iterator[Float[np.ndarray, "b V 3"]]:
+        """All meshes in order, ``size`` at a time (the last chunk may be smaller)."""
+        if size < 1:
+            raise InputError(f"{self.path}: chunks of {size} meshes; ask for 1 or more")
+        for start in range(0, self.count, size):
+            yield self.vertices(np.arange(start, min(start + size, self.count)))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """16 hexadecimal digits that name topology, template shape and all vertices in order."""
+        digest = hashlib.sha256(self.manifest.topology_hash.encode())
+        digest.update(np.ascontiguousarray(self.template.mesh.vertices, dtype="<f8").tobytes())
+        for shard in self.manifest.shards:
+            digest.update(shard.vertices_sha256.encode())
+        return digest.hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        factors = ", ".join(self.factors)
+        return f"Store({str(self.path)!r}: {self.count:,} meshes x {self.vertex_count:,}, {factors})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": OrderedDict()}
+
+    def _check_ids(self, ids: np.ndarray) -> None:
+        outside = (ids < 0) | (ids >= self.count)
+        if outside.any():
+            first = int(ids[np.argmax(outside)])
+            raise InputError(f"{self.path}: no mesh {first:,}; ids go from 0 to {self.count - 1:,}")
+
+    def _shard_vertices(self, number: int) -> np.ndarray:
+        if number in self._maps:
+            self._maps.move_to_end(number)
+            return self._maps[number]
+        opened = map_vertices(self.path, self.manifest.shards[number], self.vertex_count)
+        self._maps[number] = opened
+        if len(self._maps) > _OPEN_MAPS:
+            self._maps.popitem(last=False)
+        return opened
+
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        tables = [read_table(self.path, shard, self.manifest) for shard in self.manifest.shards]
+        if not tables:
+            return empty_table(self.manifest)
+        return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+    def _column(self, name: str) -> np.ndarray:
+        return self._columns[name]
+
+
+def map_vertices(folder: Path, shard: Shard, vertex_count: int) -> Float[np.ndarray, "b V 3"]:
+    """Memory-map the positions of a shard.
+
+    Raises:
+        FileFormatError: the file is missing, cut short, or not what the manifest says.
+    """
+    path = folder / shard.vertices_file
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise FileFormatError(f"{path}: is missing; build the data set again") from error
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise FileFormatError(f"{path}: cut short or damaged ({error})") from error
+    expected = (shard.rows, vertex_count, 3)
+    if not isinstance(mapped, np.ndarray) or mapped.dtype != "<f4" or mapped.shape != expected:
+        found = f"{getattr(mapped, 'dtype', 'no array')} {getattr(mapped, 'shape', '')}"
+        raise FileFormatError(f"{path}: holds {found}, expected float32 {expected}")
+    return np.asarray(mapped)  # a plain view: indexing np.memmap itself is three times slower
+
+
+def read_table(folder: Path, shard: Shard, manifest: Manifest) -> dict[str, np.ndarray]:
+    """Labels, ids and extras of a shard, by column name.
+
+    Raises:
+        FileFormatError: the file is missing, damaged, or has other columns or row counts.
+    """
+    path = folder / shard.table_file
+    table = read_npz(path)
+    expected = empty_table(manifest)
+    problems = [
+        f"column {name} is {'unknown' if name in table else 'missing'}"
+        for name in sorted(table.keys() ^ expected.keys())
+    ]
+    problems += [
+        f"column {name} is {table[name].dtype} {table[name].shape}, expected "
+        f"{column.dtype} {(shard.rows, *column.shape[1:])}"
+        for name, column in expected.items()
+        if name in table
+        and (table[name].dtype, table[name].shape)
+        != (column.dtype, (shard.rows, *column.shape[1:]))
+    ]
+    if problems:
+        raise FileFormatError(f"{path}: " + "; ".join(problems))
+    return table
+
+
+def empty_table(manifest: Manifest) -> dict[str, np.ndarray]:
+    """The columns that every table of a data set has, with no rows."""
+    names = ["subject", "sequence", "frame", *(f"label.{name}" for name in manifest.factors)]
+    columns = {name: np.empty(0, dtype=np.int64) for name in names}
+    for name, layout in manifest.extras.items():
+        shape = (0, *layout["shape"])
+        columns[f"extra.{name}"] = np.empty(shape, dtype=np.dtype(layout["dtype"]))
+    return columns

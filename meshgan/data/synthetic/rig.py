@@ -1,0 +1,137 @@
+"""From facial actions to a posed control mesh; each non-linear term has a switch."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Float
+
+from meshgan.data.synthetic import hm08
+from meshgan.data.synthetic.bases import HELPERS, JAW, LEFT_EYE, LEFT_POLE, FaceBases
+from meshgan.data.synthetic.contact import lid_contacts, lip_contact
+from meshgan.data.synthetic.jaw import JawHinge
+from meshgan.data.synthetic.openings import Openings
+from meshgan.data.synthetic.skin import Skin, apply_rows
+from meshgan.data.synthetic.transport import Transport
+from meshgan.data.synthetic.volume import SoftVolume
+
+BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
+LEAST_BLINK, MOST_BLINK = 0.6, 1.6
+# Away from the corners, where lids are close anyway.
+MIDDLE_OF_LID = slice(4, 11)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Which non-linear parts of the face model are on; with all off, it is additive."""
+
+    transport: bool = True
+    """Displacements follow the person's proportions."""
+    jaw_hinge: bool = True
+    """The jaw opens on an arc."""
+    lid_contact: bool = True
+    """A full blink just closes this person's eyes; lids never cross."""
+    lip_contact: bool = True
+    """Lips never cross."""
+    soft_volume: bool = True
+    """Squeezed skin bulges."""
+    membranes: bool = True
+    """Eyes are round; an open mouth is deep."""
+
+    @classmethod
+    def none(cls) -> "Terms":
+        """All off: linear blend shapes."""
+        return cls(**{field.name: False for field in fields(cls)})
+
+
+class FaceRig:
+    """The moving face, for any person.
+
+    Args:
+        bases: shapes and actions.
+        terms: non-linear parts that are on.
+    """
+
+    def __init__(self, bases: FaceBases, terms: Terms = Terms()) -> None:
+        self.terms, self.control = terms, bases.control
+        count = bases.skin_count
+        self.skin_count = count
+        self.action_index = {name: k for k, name in enumerate(bases.action_names)}
+        self.skin = Skin(count, bases.control.skin_faces)
+        reference = bases.reference()
+        self.action = bases.action[:, :count].copy()
+        opening = self.action_index["jawOpen"]
+        joint = reference[count + JAW]
+        self.jaw = JawHinge(self.skin, reference[:count], self.action[opening], joint)
+        if terms.jaw_hinge:
+            self.action[opening] = self.jaw.remainder
+        self.transport = Transport(self.skin, reference[:count])
+        self.lips = lip_contact(bases.control, reference[:count])
+        self.lids = lid_contacts(bases.control, reference[:count])
+        self.volume = SoftVolume(self.skin, bases.control)
+        self.openings = Openings(bases.control)
+        self._membrane = bases.control.membrane.astype(np.float32)
+
+    def person(self, neutral: Float[np.ndarray, "P 3"], tissue: float = 0.5) -> "PersonRig":
+        """The rig of one person: neutral skin and helpers (mm), softness of the skin."""
+        return PersonRig(self, neutral.astype(np.float32), tissue)
+
+    def with_membranes(self, skin: Float[np.ndarray, "b S 3"]) -> Float[np.ndarray, "b C 3"]:
+        """Control meshes with flat membranes."""
+        return np.concatenate([skin, apply_rows(self._membrane, skin)], axis=1)
+
+
+class PersonRig:
+    """One person's face: what to pose."""
+
+    def __init__(self, rig: FaceRig, neutral: np.ndarray, tissue: float) -> None:
+        count = rig.skin_count
+        self._rig, self._tissue = rig, tissue
+        self.neutral = neutral[:count]
+        helpers = neutral[count : count + HELPERS]
+        self._centres = helpers[LEFT_EYE : LEFT_EYE + 2]
+        poles = helpers[LEFT_POLE : LEFT_POLE + 2]
+        self._radii = np.linalg.norm(poles - self._centres, axis=1)
+        self._hinge = rig.jaw.axis(self.neutral)
+        self._maps = rig.transport(self.neutral) if rig.terms.transport else None
+        self._gain = np.ones(len(rig.action), dtype=np.float32)
+        if rig.terms.lid_contact:
+            self._fit_blinks()
+
+    def _fit_blinks(self) -> None:
+        """Scale the blinks so that a weight of one just closes the lids."""
+        for name, rings in zip(BLINKS, self._rig.control.eye_rings, strict=True):
+            upper = rings[0, list(hm08.UPPER_LID[MIDDLE_OF_LID])]
+            lower = rings[0, list(hm08.LOWER_LID[MIDDLE_OF_LID])]
+            k = self._rig.action_index[name]
+            path = self._transported(self._rig.action[k][None])[0, :, 1]
+            gap = self.neutral[upper, 1] - self.neutral[lower, 1]
+            closing = np.maximum(path[lower] - path[upper], 1e-3)
+            self._gain[k] = np.clip(np.median(gap / closing), LEAST_BLINK, MOST_BLINK)
+
+    def _transported(self, displacements: Float[np.ndarray, "b S 3"]) -> np.ndarray:
+        if self._maps is None:
+            return displacements
+        turned = displacements.transpose(1, 0, 2) @ self._maps.transpose(0, 2, 1)
+        return turned.transpose(1, 0, 2)
+
+    def pose(self, actions: Float[np.ndarray, "b A"]) -> Float[np.ndarray, "b C 3"]:
+        """Control meshes (mm, float32) for action weights, 0 at rest to about 1.2."""
+        rig, terms = self._rig, self._rig.terms
+        actions = actions.astype(np.float32)
+        flat = rig.action.reshape(len(rig.action), -1)
+        displacements = ((actions * self._gain) @ flat).reshape(len(actions), -1, 3)
+        skin = self.neutral + self._transported(displacements)
+        if terms.jaw_hinge:
+            opening = actions[:, rig.action_index["jawOpen"]]
+            skin = rig.jaw.turn(skin, opening, self._hinge)
+        if terms.soft_volume:
+            skin = rig.volume.bulge(skin, self.neutral, self._tissue)
+        if terms.lid_contact:
+            for contact in rig.lids:
+                skin = contact.resolve(skin)
+        if terms.lip_contact:
+            skin = rig.lips.resolve(skin)
+        points = rig.with_membranes(skin)
+        if terms.membranes:
+            points = rig.openings.shape(points, self._centres, self._radii)
+        return points

@@ -1,0 +1,266 @@
+"""Flatten a face to the unit square: fixed outline, harmonic or low-distortion inside."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import igl
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from meshgan.arrays import UV, Faces, VertexIds, Vertices
+from meshgan.errors import InputError
+from meshgan.geometry.distortion import UVReport, flipped_triangles, report_uv
+from meshgan.geometry.mesh import TriMesh
+from meshgan.geometry.operators import face_areas, mean_value_laplacian, uniform_laplacian
+from meshgan.geometry.square import (
+    reflect,
+    square_boundary,
+    square_corners,
+    symmetric_outline,
+)
+from meshgan.geometry.topology import Topology, boundary_loops, describe
+
+log = logging.getLogger(__name__)
+
+Method = Literal["harmonic", "slim", "mean_value", "uniform"]
+TRIED: dict[str, tuple[str, ...]] = {  # weights in order of preference, until nothing flips
+    "harmonic": ("cotangent", "intrinsic_delaunay", "mean_value", "uniform"),
+    "slim": ("intrinsic_delaunay", "mean_value", "uniform"),
+    "mean_value": ("mean_value", "uniform"),
+    "uniform": ("uniform",),
+}
+SLIM_ITERATIONS = 20
+PINNED = 1e8  # SLIM's weight on the outline: moves it by less than 1e-8 of the square
+
+
+@dataclass(frozen=True, eq=False)
+class UVMap:
+    """A bijective map of a mesh to the unit square, with its report.
+
+    Args:
+        uv: texture coordinates (V, 2), float64, v up.
+        method: the method asked for; ``report.weights`` says what it came to.
+        report: flips, distortion, coverage, round trip.
+    """
+
+    uv: UV
+    method: str
+    report: UVReport
+
+
+def parameterize(
+    mesh: TriMesh,
+    method: Method = "harmonic",
+    mirror: VertexIds | None = None,
+    *,
+    corners: VertexIds | None = None,
+    size_px: int = 64,
+) -> UVMap:
+    """Map a disk-shaped mesh to the unit square.
+
+    The outline goes to the square's sides by arc length between four corner vertices. Inside,
+    ``harmonic`` minimises the Dirichlet energy with cotangent weights. These can flip triangles;
+    then intrinsic Delaunay, mean-value and uniform weights are tried in turn, with a warning.
+    ``slim`` goes on from there, outline pinned, to a map that squeezes no region.
+
+    Args:
+        mesh: one piece, one outline, no handle; mm.
+        method: "harmonic", "slim", "mean_value" or "uniform".
+        mirror: (V,) left-right partner of each vertex; makes the map symmetric, u to 1 - u, as
+            far as no triangle flips.
+        corners: vertex ids for (0, 0), (1, 0), (1, 1), (0, 1); by default the outline's vertices
+            furthest along the diagonals of the frontal view.
+        size_px: image size for the report's coverage and round trip.
+
+    Raises:
+        InputError: the mesh is no disk, the corners or the mirror map do not fit it, or every map
+            flips triangles (as when a triangle has all corners on one side of the square).
+
+    Source: Fernández Abrevaya et al. 2019, Sec. 5.1 (harmonic, square); Rabinovich et al. 2017
+        (SLIM).
+    Differs: arc length and corners are not given in the paper.
+    """
+    if method not in get_args(Method):
+        raise InputError(f'uv: method is "{method}", expected one of {", ".join(get_args(Method))}')
+    _check_disk(mesh)
+    loop = boundary_loops(mesh.faces)[0]
+    if mirror is not None:
+        _check_mirror(mirror, loop, mesh.vertex_count, corners)
+    corners = square_corners(mesh.vertices, loop, mirror) if corners is None else corners
+    outline, outline_uv = square_boundary(mesh.vertices, loop, corners)
+    if mirror is not None:
+        outline_uv = symmetric_outline(outline, outline_uv, mirror)
+    weights, uv, flipped_under = _first_bijective(mesh, method, outline, outline_uv)
+    if method == "slim":
+        weights, uv = _slim(mesh, uv, outline, outline_uv, weights)
+    if mirror is not None:
+        uv = _symmetrise(uv, mesh.faces, mirror)
+    report = report_uv(
+        mesh.vertices,
+        uv,
+        mesh.faces,
+        weights=weights,
+        size_px=size_px,
+        asymmetry=None if mirror is None else float(np.abs(uv - reflect(uv, mirror)).max()),
+        flipped_under=flipped_under,
+    )
+    return UVMap(uv=uv, method=method, report=report)
+
+
+def _check_disk(mesh: TriMesh) -> None:
+    topology = describe(mesh.vertex_count, mesh.faces)
+    if topology.is_disk:
+        return
+    raise InputError(
+        f"uv: the mesh is no disk: {_found(topology)}; expected one oriented manifold piece with "
+        "one outline and no handle. Close the holes or cut the mesh first"
+    )
+
+
+def _found(topology: Topology) -> str:
+    parts = [
+        f"{topology.components} piece" + "s" * (topology.components != 1),
+        f"{topology.boundary_loops} boundary loop" + "s" * (topology.boundary_loops != 1),
+    ]
+    if topology.handles is not None:
+        parts.append(f"{topology.handles} handle" + "s" * (topology.handles != 1))
+    if not topology.edge_manifold:
+        parts.append("edges with more than two faces")
+    elif not topology.vertex_manifold:
+        parts.append("vertices where separate fans of faces touch")
+    if not topology.oriented:
+        parts.append("neighbouring faces with opposite orientation")
+    return ", ".join(parts)
+
+
+def _check_mirror(
+    mirror: VertexIds, loop: VertexIds, vertex_count: int, corners: VertexIds | None
+) -> None:
+    ids = np.arange(vertex_count)
+    if len(mirror) != vertex_count or mirror.min() < 0 or mirror.max() >= vertex_count:
+        raise InputError(
+            f"uv: the mirror map has {len(mirror):,} entries up to {mirror.max():,}, expected one "
+            f"per vertex ({vertex_count:,})"
+        )
+    if wrong := int((mirror[mirror] != ids).sum()):
+        raise InputError(f"uv: the mirror map does not return {wrong:,} vertices to themselves")
+    if astray := len(np.setdiff1d(mirror[loop], loop)):
+        raise InputError(f"uv: the mirror map takes {astray:,} outline vertices off the outline")
+    if corners is not None and (mirror[corners] != np.asarray(corners)[[1, 0, 3, 2]]).any():
+        raise InputError(
+            f"uv: corners {[int(c) for c in corners]} are not mirror pairs; give left and right "
+            "partners, or no mirror map"
+        )
+
+
+def _symmetrise(uv: np.ndarray, faces: Faces, mirror: VertexIds) -> np.ndarray:
+    symmetric = 0.5 * (uv + reflect(uv, mirror))
+    if flipped := int(flipped_triangles(symmetric, faces).sum()):
+        log.warning(
+            "uv: %d of %d triangles would flip in an exactly symmetric map; it is left off by %.2g",
+            flipped,
+            len(faces),
+            np.abs(uv - symmetric).max(),
+        )
+        return uv
+    return symmetric
+
+
+def _first_bijective(
+    mesh: TriMesh, method: str, outline: np.ndarray, outline_uv: np.ndarray
+) -> tuple[str, np.ndarray, dict[str, int]]:
+    flipped_under: dict[str, int] = {}
+    for weights in TRIED[method]:
+        uv = WEIGHTS[weights](mesh.vertices, mesh.faces, outline, outline_uv)
+        flipped = flipped_triangles(uv, mesh.faces)
+        if not flipped.any():
+            for name, count in flipped_under.items():
+                log.warning(
+                    "uv: %d of %d triangles flip under %s weights; %s weights used",
+                    *(count, mesh.face_count, name.replace("_", " "), weights.replace("_", " ")),
+                )
+            return weights, uv, flipped_under
+        flipped_under[weights] = int(flipped.sum())
+    counts = ", ".join(f"{count:,} under {name}" for name, count in flipped_under.items())
+    on_side = _flat_ears(mesh.faces, outline, outline_uv)
+    raise InputError(
+        f"uv: {counts} weights of {mesh.face_count:,} triangles flip or collapse, expected none; "
+        f"{len(on_side)} faces have all corners on one side of the square "
+        f"(first: {on_side[:5].tolist()}); remove these faces or choose other corners"
+    )
+
+
+def _flat_ears(faces: Faces, outline: np.ndarray, outline_uv: np.ndarray) -> np.ndarray:
+    """Faces whose three corners lie on the same side of the square."""
+    sides = np.zeros((int(faces.max()) + 1, 4), dtype=bool)
+    near = 1e-12
+    sides[outline] = np.hstack([outline_uv < near, outline_uv > 1 - near])
+    return np.flatnonzero(sides[faces].all(axis=1).any(axis=1))
+
+
+def _cotangent(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
+    return igl.harmonic(np.asarray(vertices, dtype=np.float64), faces, outline, fixed, 1)
+
+
+def _intrinsic_delaunay(
+    vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray
+) -> UV:
+    laplacian, _, _ = igl.intrinsic_delaunay_cotmatrix(
+        np.asarray(vertices, dtype=np.float64), faces
+    )
+    return _harmonic(-laplacian.tocsr(), outline, fixed)
+
+
+def _mean_value(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
+    return _harmonic(mean_value_laplacian(vertices, faces), outline, fixed)
+
+
+def _uniform(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
+    return _harmonic(uniform_laplacian(len(vertices), faces), outline, fixed)
+
+
+WEIGHTS: dict[str, Callable[[Vertices, Faces, np.ndarray, np.ndarray], UV]] = {
+    "cotangent": _cotangent,
+    "intrinsic_delaunay": _intrinsic_delaunay,
+    "mean_value": _mean_value,
+    "uniform": _uniform,
+}
+
+
+def _harmonic(laplacian: sparse.csr_matrix, outline: np.ndarray, fixed: np.ndarray) -> UV:
+    """Solve ``L uv = 0`` at the inner vertices, with the outline's UVs given."""
+    uv = np.zeros((laplacian.shape[0], 2))
+    uv[outline] = fixed
+    inner = np.setdiff1d(np.arange(len(uv)), outline)
+    if not len(inner):
+        return uv
+    rows = laplacian[inner]
+    # every row is diagonally dominant, so the ordering need not pivot (ten times quicker)
+    options = {"SymmetricMode": True}
+    solver = splu(
+        rows[:, inner].tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options
+    )
+    uv[inner] = solver.solve(-(rows[:, outline] @ fixed))
+    return uv
+
+
+def _slim(
+    mesh: TriMesh, start: np.ndarray, outline: np.ndarray, fixed: np.ndarray, weights: str
+) -> tuple[str, np.ndarray]:
+    """Lower the symmetric Dirichlet energy from a bijective start; unit area on both sides."""
+    vertices = np.asarray(mesh.vertices, dtype=np.float64)
+    vertices = vertices / np.sqrt(face_areas(vertices, mesh.faces).sum())
+    energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
+    state = igl.slim_precompute(vertices, mesh.faces, start, energy, outline, fixed, PINNED)
+    uv = np.ascontiguousarray(igl.slim_solve(state, SLIM_ITERATIONS)[:, :2])
+    uv[outline] = fixed
+    if flipped := int(flipped_triangles(uv, mesh.faces).sum()):
+        log.warning(
+            "uv: %d of %d triangles flip under SLIM; its start with %s weights used instead",
+            *(flipped, mesh.face_count, weights.replace("_", " ")),
+        )
+        return weights, start
+    return f"slim from {weights}", uv

@@ -1,0 +1,1 @@
+"""Models that the adversarial one is compared with, or starts from."""

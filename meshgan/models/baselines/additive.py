@@ -1,0 +1,215 @@
+"""The additive model: a mean face plus one linear space per factor. Baseline and start in one."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from meshgan.errors import InputError
+from meshgan.models.generator import NOISE, DecoupledGenerator
+
+WELL_LABELLED = 0.5
+Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
+"""Starts a pass over the data: chunks of (row numbers (b,), displacements (b, 3V) in mm)."""
+
+
+@dataclass(frozen=True, eq=False)
+class AdditiveModel:
+    """displacement = mean + sum over factors of code @ basis, with standard normal codes.
+
+    Args:
+        mean: mean displacement (3V,), mm.
+        bases: by name of a factor, then ``noise``: (d, 3V), mm per unit of code.
+        codes: by factor the code of each label (K, d).
+
+    Source: Blanz & Vetter 1999 (linear 3DMM); used as the start of training, see
+    ``start_from_additive``.
+    """
+
+    mean: Float[np.ndarray, " W"]
+    bases: dict[str, Float[np.ndarray, "_ W"]]
+    codes: dict[str, Float[np.ndarray, "_ _"]]
+
+    def scaled(self, gains: Mapping[str, float]) -> "AdditiveModel":
+        """The same label shapes with another spread: bases times gain, codes divided by it."""
+        return AdditiveModel(
+            self.mean,
+            {name: basis * gains.get(name, 1.0) for name, basis in self.bases.items()},
+            {name: codes / gains.get(name, 1.0) for name, codes in self.codes.items()},
+        )
+
+    def displacements(self, codes: Mapping[str, np.ndarray]) -> Float[np.ndarray, "B W"]:
+        """Displacements (B, 3V) in mm."""
+        return self.mean + sum(codes[name] @ basis for name, basis in self.bases.items())
+
+
+def fit_additive(
+    chunks: Passes,
+    labels: Mapping[str, Int[np.ndarray, " N"]],
+    label_counts: Mapping[str, int],
+    code_sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    max_rows: int = 2500,
+) -> AdditiveModel:
+    """Fit the additive model, streaming the meshes twice, in bounded memory.
+
+    Factors are taken in the order of how much of the data they label. A factor that labels at
+    least half of it spans the principal directions of its label means, which are then
+    subtracted; the others, and then the noise, share the principal directions of what is left.
+
+    Args:
+        chunks: starts a pass over the data each time it is called.
+        labels: by factor (N,), -1 where unlabelled.
+        label_counts: number of labels of each factor.
+        code_sizes: length of each factor's code, then ``noise``.
+        rng: chooses the rows of which the principal directions are computed.
+        max_rows: how many; bounds the memory at ``max_rows`` x 3V floats.
+
+    Raises:
+        InputError: a factor has no labels at all.
+    """
+    for name in label_counts:
+        if not (labels[name] >= 0).any():
+            raise InputError(f"factor {name}: no mesh has a label for it; leave the factor out")
+    share = {name: float((labels[name] >= 0).mean()) for name in label_counts}
+    order = sorted(label_counts, key=lambda name: -share[name])
+    strong = [name for name in order if share[name] >= WELL_LABELLED] or order[:1]
+    weak = [name for name in order if name not in strong]
+
+    count = len(labels[order[0]])
+    chosen = np.zeros(count, dtype=bool)
+    chosen[rng.permutation(count)[:max_rows]] = True
+    first = strong[0]
+    mean, first_means = _label_means(chunks, labels[first], label_counts[first])
+    residuals, tracked = [], {name: _Means(label_counts[name]) for name in order[1:]}
+    for rows, values in chunks():
+        mine = labels[first][rows]
+        rest = values - np.where((mine < 0)[:, None], mean, first_means[mine])
+        for name, means in tracked.items():
+            means.add(labels[name][rows], rest)
+        residuals.append(rest[chosen[rows]].astype(np.float32))
+    residual = np.concatenate(residuals)
+    residual_labels = {name: labels[name][chosen] for name in order}
+
+    bases, codes = {}, {}
+    bases[first], codes[first] = _span(first_means - mean, code_sizes[first])
+    for name in strong[1:]:
+        means = tracked[name].result()
+        bases[name], codes[name] = _span(means - means.mean(axis=0), code_sizes[name])
+        labelled = residual_labels[name] >= 0
+        residual[labelled] -= means[residual_labels[name][labelled]].astype(np.float32)
+    shared = {name: code_sizes[name] for name in (*weak, NOISE) if code_sizes.get(name)}
+    directions, deviations = principal_directions(residual, sum(shared.values()))
+    start = 0
+    for name, size in shared.items():
+        basis = np.zeros((size, len(mean)))
+        part = directions[start : start + size]
+        basis[: len(part)] = part * deviations[start : start + size, None]
+        bases[name], start = basis, start + size
+        if name != NOISE:
+            codes[name] = _project(tracked[name].result(), basis)
+    return AdditiveModel(mean, {name: bases[name] for name in code_sizes if name in bases}, codes)
+
+
+class _Means:
+    """Running mean of rows by label; a label without rows keeps the mean of all."""
+
+    def __init__(self, count: int) -> None:
+        self.sums: np.ndarray | None = None
+        self.counts = np.zeros(count)
+
+    def add(self, labels: np.ndarray, values: np.ndarray) -> None:
+        if self.sums is None:
+            self.sums = np.zeros((len(self.counts), values.shape[1]))
+        for label in np.unique(labels[labels >= 0]):
+            mine = labels == label
+            self.sums[label] += values[mine].sum(axis=0, dtype=np.float64)
+            self.counts[label] += mine.sum()
+
+    def result(self) -> np.ndarray:
+        assert self.sums is not None
+        means = self.sums / np.maximum(self.counts, 1)[:, None]
+        means[self.counts == 0] = means[self.counts > 0].mean(axis=0)
+        return means
+
+
+def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    means = _Means(count)
+    total, rows_seen = 0.0, 0
+    for rows, values in chunks():
+        means.add(labels[rows], values)
+        total = total + values.sum(axis=0, dtype=np.float64)
+        rows_seen += len(values)
+    return total / rows_seen, means.result()
+
+
+def _span(means: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Basis (size, 3V) of label means about zero, scaled to unit deviation, and their codes."""
+    directions, deviations = principal_directions(means, min(size, len(means) - 1 or 1))
+    basis = np.zeros((size, means.shape[1]))
+    basis[: len(directions)] = directions * deviations[:, None]
+    return basis, _project(means, basis)
+
+
+def _project(shapes: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Codes of shapes in a basis of orthogonal rows; rows of zeros get code zero."""
+    squared = (basis**2).sum(axis=1)
+    return (shapes @ basis.T) / np.where(squared > 1e-12, squared, np.inf)
+
+
+def principal_directions(
+    rows: Float[np.ndarray, "N W"], count: int
+) -> tuple[Float[np.ndarray, "k W"], Float[np.ndarray, " k"]]:
+    """Leading principal directions (k, W) of rows about zero, and standard deviations along them.
+
+    Computed from the N x N Gram matrix: rows are fewer than columns here. k is at most the rank.
+    """
+    gram = (rows @ rows.T).astype(np.float64) / len(rows)
+    values, vectors = np.linalg.eigh(gram)
+    keep = np.argsort(values)[::-1][:count]
+    keep = keep[values[keep] > max(values.max(), 1e-300) * 1e-9]
+    deviations = np.sqrt(values[keep])
+    directions = (vectors[:, keep].T @ rows) / (deviations * np.sqrt(len(rows)))[:, None]
+    return directions, deviations
+
+
+@torch.no_grad()
+def start_from_additive(
+    generator: DecoupledGenerator, model: AdditiveModel, rng: torch.Generator, rest: float = 0.05
+) -> None:
+    """Make the generator equal to an additive model, with room left for what is not additive.
+
+    Two hidden units of opposite sign make a linear path through the leaky ReLU, since
+    f(x) - f(-x) = (1 + slope) x; each component of the codes gets such a pair. The other hidden
+    units keep random input weights and get output weights ``rest`` times their usual size. The
+    label codes become the model's.
+
+    Raises:
+        InputError: the hidden layer has fewer than two units per component of the codes.
+    """
+    width, components = generator.hidden.weight.shape
+    if width < 2 * components:
+        raise InputError(
+            f"model.hidden is {width}: the additive start needs two units for each of "
+            f"{components} code components; raise model.hidden or set start: random"
+        )
+    scale = float(generator.scale)
+    paths = torch.arange(components)
+    hidden, output = generator.hidden, generator.output
+    hidden.weight[: 2 * components] = 0
+    hidden.weight[2 * paths, paths] = 1
+    hidden.weight[2 * paths + 1, paths] = -1
+    hidden.bias[: 2 * components] = 0
+    output.weight.mul_(rest)
+    joined = np.concatenate([model.bases[name] for name in generator.code_sizes])
+    columns = torch.from_numpy(joined.T / (scale * (1 + generator.slope))).float()
+    output.weight[:, 2 * paths] = columns
+    output.weight[:, 2 * paths + 1] = -columns
+    output.bias.copy_(torch.from_numpy(model.mean / scale))
+    generator.draw_label_codes(rng)
+    for name, codes in model.codes.items():
+        held = generator.label_codes(name)
+        used = np.abs(model.bases[name]).max(axis=1) > 0
+        held[:, torch.from_numpy(used)] = torch.from_numpy(codes[:, used]).float()

@@ -1,0 +1,123 @@
+"""The decoupled generator: a code per factor in, a face on the template's topology out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from meshgan.errors import InputError, ShapeError
+from meshgan.models.base import Codes
+
+NOISE = "noise"
+
+
+class DecoupledGenerator(nn.Module):
+    """Turns one code per factor, and noise, into a mesh.
+
+    Two linear layers with a leaky ReLU between them give the displacement of every vertex from
+    the template, in units of ``scale``. The codes that stand for the labels are drawn once,
+    fixed for the whole training and saved with the weights.
+
+    Args:
+        template_vertices: reference positions (V, 3), mm.
+        faces: vertex ids (F, 3).
+        factors: label names of each factor.
+        code_sizes: length of each factor's code, then ``noise``.
+        hidden: width of the hidden layer.
+        slope: slope of the leaky ReLU below zero; 0 is the ReLU.
+        scale: mm per unit of the output layer (RMS of the training displacements).
+
+    Raises:
+        InputError: a factor has no code size, or the other way round.
+
+    Source: Fernández Abrevaya et al. 2019, Sec. 4.2 and Fig. 11; label codes Sec. 4.3.
+    Differs: the output layer is stored vertex by vertex (rows 3v, 3v+1, 3v+2), and its unit is
+    ``scale`` mm, so that one learning rate fits any data.
+    """
+
+    def __init__(
+        self,
+        template_vertices: Float[Tensor, "V 3"],
+        faces: Int[Tensor, "F 3"],
+        factors: Mapping[str, tuple[str, ...]],
+        code_sizes: Mapping[str, int],
+        hidden: int = 512,
+        slope: float = 0.2,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if [*factors, NOISE] != list(code_sizes):
+            raise InputError(
+                f"generator: codes for {', '.join(code_sizes)}, expected one per factor and then "
+                f"noise: {', '.join([*factors, NOISE])}"
+            )
+        self.factors = {name: tuple(labels) for name, labels in factors.items()}
+        self.code_sizes = dict(code_sizes)
+        self.slope = slope
+        self.hidden = nn.Linear(sum(code_sizes.values()), hidden)
+        self.output = nn.Linear(hidden, 3 * len(template_vertices))
+        self.register_buffer("template_vertices", template_vertices.float())
+        self.register_buffer("faces", faces.long())
+        self.register_buffer("scale", torch.tensor(float(scale)))
+        for name, labels in self.factors.items():
+            self.register_buffer(f"codes_{name}", torch.zeros(len(labels), code_sizes[name]))
+
+    @property
+    def vertex_count(self) -> int:
+        """V."""
+        return len(self.template_vertices)
+
+    def draw_label_codes(self, rng: torch.Generator) -> None:
+        """Draw the code of every label from the standard normal distribution."""
+        for name in self.factors:
+            codes = self.label_codes(name)
+            codes.copy_(torch.randn(codes.shape, generator=rng))
+
+    def label_codes(self, factor: str) -> Float[Tensor, "K d"]:
+        """The fixed code of each label of ``factor``, in the order of ``factors[factor]``."""
+        if factor not in self.factors:
+            known = ", ".join(self.factors)
+            raise InputError(f"factor {factor!r}: the model has {known}")
+        return getattr(self, f"codes_{factor}")
+
+    def sample_codes(self, count: int, rng: torch.Generator) -> Codes:
+        """Standard normal codes (count, d) of every factor, and noise."""
+        return {
+            name: torch.randn(count, size, generator=rng, device=rng.device).to(self.scale.device)
+            for name, size in self.code_sizes.items()
+        }
+
+    def join(self, codes: Codes) -> Float[Tensor, "B d"]:
+        """Codes side by side in the order of ``code_sizes``.
+
+        Raises:
+            ShapeError: a code is missing, unknown, or has another length than the model's.
+        """
+        wrong = [
+            f"{name} {tuple(codes[name].shape) if name in codes else 'missing'}, expected (B, {d})"
+            for name, d in self.code_sizes.items()
+            if name not in codes or codes[name].shape[-1] != d
+        ] + [f"{name} unknown" for name in codes if name not in self.code_sizes]
+        if wrong:
+            raise ShapeError("codes: " + "; ".join(wrong))
+        return torch.cat([codes[name] for name in self.code_sizes], dim=1)
+
+    def activations(self, codes: Codes) -> Float[Tensor, "B H"]:
+        """Hidden layer: what the output layer, or its fused form, is applied to."""
+        return nn.functional.leaky_relu(self.hidden(self.join(codes)), self.slope)
+
+    def forward(self, codes: Codes) -> Float[Tensor, "B V 3"]:
+        """Displacements from the template in units of ``scale``."""
+        return self.output(self.activations(codes)).unflatten(1, (-1, 3))
+
+    def decode(self, codes: Codes) -> Float[Tensor, "B V 3"]:
+        """Vertex positions in mm."""
+        return self.template_vertices + self.scale * self(codes)
+
+
+def split_like(joined: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Undo ``join``: columns of ``joined`` (B, d) by name."""
+    ends = np.cumsum(list(sizes.values()))[:-1]
+    return dict(zip(sizes, np.split(joined, ends, axis=1), strict=True))

@@ -1,0 +1,118 @@
+"""Losses of the adversarial models, each with its equation and its unit.
+
+Every function returns a scalar tensor that is minimised. "The paper" is Fernández Abrevaya et
+al. 2019.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from meshgan.models.discriminator import DecoupledDiscriminator
+
+
+def wasserstein_discriminator(
+    real: Float[Tensor, " B"], fake: Float[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """-(E[D(x)] - E[D(G(z))]): the discriminator's part of L_GAN, Eq. 6."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator(fake: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """-E[D(G(z))]: the generator's part of L_GAN, Eq. 8."""
+    return -fake.mean()
+
+
+def label_loss(
+    outputs: Float[Tensor, "B K"],
+    labels: Int[Tensor, " B"],
+    weights: Float[Tensor, " K"] | None = None,
+) -> Float[Tensor, ""]:
+    """Mean of -w log P(label | x) over the labelled samples, Eqs. 6 and 9.
+
+    Samples labelled -1 contribute nothing; a batch without any label gives exactly zero.
+    ``weights`` balance rare labels; their mean over the data is 1, so the mean is over samples.
+    """
+    losses = nn.functional.cross_entropy(
+        outputs, labels, weight=weights, ignore_index=-1, reduction="sum"
+    )
+    return losses / (labels >= 0).sum().clamp(min=1)
+
+
+def feature_loss(first: Float[Tensor, "P f"], second: Float[Tensor, "P f"]) -> Float[Tensor, ""]:
+    """Mean of 1 - cos(f1, f2) over pairs that share one factor's code, Eqs. 10 and 11.
+
+    The features are those of that factor's branch. The paper's 2/N sum over N/2 pairs is this
+    mean.
+    """
+    return (1 - nn.functional.cosine_similarity(first, second, dim=1)).mean()
+
+
+def interpolate_pairs(
+    real: Float[Tensor, "B 3 n n"], fake: Float[Tensor, "B 3 n n"], rng: torch.Generator
+) -> Float[Tensor, "B 3 n n"]:
+    """One point on the segment between each real image and a fake one, uniformly drawn."""
+    shape = (len(real), *[1] * (real.dim() - 1))
+    share = torch.rand(shape, generator=rng, device=rng.device).to(real.device, real.dtype)
+    return torch.lerp(fake, real, share)
+
+
+def gradient_penalty_by_double_backward(
+    discriminator: nn.Module, images: Float[Tensor, "B 3 n n"]
+) -> Float[Tensor, ""]:
+    """Mean of (||grad D(x)|| - 1)^2 for any differentiable ``discriminator`` (images -> B values).
+
+    Source: Gulrajani et al. 2017, Eq. 3. Twice differentiable; works for any network.
+    """
+    images = images.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+class PiecewiseLinearPenalty:
+    """The same penalty, exactly, for a piecewise linear discriminator, without double backward.
+
+    With g the gradient of D at x and u = g / ||g|| held constant, the derivative of
+    (||g|| - 1)^2 with respect to the weights is 2 (||g|| - 1) times that of the directional
+    derivative of D along u. Within one linear piece that derivative is D itself without its
+    biases, and with the leaky ReLU's slopes frozen where x put them: one more forward pass.
+
+    Use: ``penalty = PiecewiseLinearPenalty(discriminator, images)``, then ``penalty.loss()``.
+    Source: Gulrajani et al. 2017, Eq. 3 (the penalty); the identity is elementary.
+    """
+
+    def __init__(
+        self, discriminator: DecoupledDiscriminator, images: Float[Tensor, "B 3 n n"]
+    ) -> None:
+        self.convolutions, self.output = discriminator.realism_path()
+        self.slopes: list[Tensor] = []
+        gradient = self._input_gradient(images.detach(), discriminator.slope)
+        self.norms = gradient.flatten(1).norm(dim=1)
+        self.direction = gradient / self.norms.clamp(min=1e-12).view(-1, 1, 1, 1)
+
+    @torch.no_grad()
+    def _input_gradient(self, images: Tensor, slope: float) -> Tensor:
+        sizes = []
+        for layer in self.convolutions:
+            sizes.append(images.shape)
+            images = layer(images)
+            self.slopes.append(torch.where(images > 0, 1.0, slope).to(images.dtype))
+            images = images * self.slopes[-1]
+        gradient = self.output.weight.view(1, *images.shape[1:]).to(images.dtype)
+        for layer, size, slopes in zip(
+            reversed(self.convolutions), reversed(sizes), reversed(self.slopes), strict=True
+        ):
+            gradient = torch.nn.grad.conv2d_input(
+                size, layer.weight.to(images.dtype), gradient * slopes, stride=2, padding=1
+            )
+        return gradient.float()
+
+    def loss(self) -> Float[Tensor, ""]:
+        """Mean of (||g|| - 1)^2, with its exact gradient in the discriminator's weights."""
+        tangent = self.direction
+        for layer, slopes in zip(self.convolutions, self.slopes, strict=True):
+            tangent = nn.functional.conv2d(tangent, layer.weight, stride=2, padding=1) * slopes
+        along = nn.functional.linear(tangent.flatten(1), self.output.weight).squeeze(1).float()
+        value = (self.norms - 1).square().mean()
+        surrogate = (2 * (self.norms - 1) * along).mean()
+        return value + (surrogate - surrogate.detach())

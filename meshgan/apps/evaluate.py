@@ -18,6 +18,7 @@ from meshgan.evaluation.estimate import Estimate, FaceCollection, batch_size
 from meshgan.evaluation.quality import QualityMeter
 from meshgan.evaluation.specificity import sample_faces, specificity
 from meshgan.files import write_json
+from meshgan.geometry.mesh import topology_hash
 from meshgan.models.base import MeshModel
 from meshgan.seeding import generator
 
@@ -74,7 +75,9 @@ def evaluate(
     Source: Fernández Abrevaya et al. 2019, Sec. 5.3, Table 1.
     """
     _check_metrics(metrics)
-    _check_topology(model, {"data": store} | ({} if fresh is None else {"fresh faces": fresh}))
+    _check_topology(
+        model, {"training data": store} | ({} if fresh is None else {"fresh faces": fresh})
+    )
     scores, seconds = Scores({}, {}, {}), {}
     for metric in METRICS:
         if metric not in metrics:
@@ -175,10 +178,17 @@ def _check_metrics(metrics: Sequence[str]) -> None:
 
 def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) -> None:
     expected = len(model.template_vertices)
+    names = topology_hash(expected, model.faces.cpu().numpy())
     for name, collection in collections.items():
         found = collection.vertices(np.arange(1)).shape[1]
         if found != expected:
             raise ShapeError(
                 f"evaluate: the {name} hold meshes of {found:,} vertices, the model {expected:,}; "
                 "give data of the model's template"
+            )
+        template = getattr(collection, "template", None)
+        if template is not None and template.topology_hash != names:
+            raise ShapeError(
+                f"evaluate: the {name} have topology {template.topology_hash}, the model {names}, "
+                f"both of {expected:,} vertices; give data of the model's template"
             )

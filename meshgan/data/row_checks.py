@@ -70,7 +70,8 @@ def _label_problems(manifest: Manifest, rows: FaceRows, first_row: int) -> Itera
 def _id_problems(manifest: Manifest, rows: FaceRows, first_row: int) -> Iterator[str]:
     people = len(manifest.subjects)
     outside = (rows.subject < 0) | (rows.subject >= people)
-    yield from _count(outside, first_row, f"subject out of range (0 to {people - 1:,})", rows.subject)
+    what = f"subject out of range (0 to {people - 1:,})"
+    yield from _count(outside, first_row, what, rows.subject)
     yield from _count(rows.sequence < -1, first_row, "sequence below -1", rows.sequence)
     yield from _count(rows.frame < 0, first_row, "frame below 0", rows.frame)
 
@@ -90,4 +91,5 @@ def _count(
     if bad.any():
         first = int(np.argmax(bad))
         found = "" if values is None else f", which has {int(values[first])}"
-        yield f"{int(bad.sum()):,} of {len(bad):,} with {what} (first: row {first_row + first:,}{found})"
+        where = f"first: row {first_row + first:,}{found}"
+        yield f"{int(bad.sum()):,} of {len(bad):,} with {what} ({where})"

@@ -50,7 +50,7 @@ class FaceRows:
 
     @property
     def count(self) -> int:
-        """b."""
+        """Number of faces, b."""
         return len(self.vertices)
 
     def take(self, rows: slice) -> "FaceRows":

@@ -191,7 +191,8 @@ class Store:
 
     def __repr__(self) -> str:
         factors = ", ".join(self.factors)
-        return f"Store({str(self.path)!r}: {self.count:,} meshes x {self.vertex_count:,}, {factors})"
+        size = f"{self.count:,} meshes x {self.vertex_count:,} vertices"
+        return f"Store({str(self.path)!r}: {size}, {factors})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": OrderedDict()}

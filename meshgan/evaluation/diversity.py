@@ -114,7 +114,8 @@ def _of_codes(model: MeshModel, pairs: int, seed: int, shared: str | None) -> Es
     size = batch_size(len(model.template_vertices))
     distances = [
         mean_vertex_distance(
-            model.decode(_rows(first, start, size)), model.decode(_rows(second, start, size))
+            model.decode(_rows(first, start, size)).double(),
+            model.decode(_rows(second, start, size)).double(),
         )
         for start in range(0, pairs, size)
     ]
@@ -132,7 +133,7 @@ def _of_meshes(collection: FaceCollection, pairs: Int[np.ndarray, "pairs 2"]) ->
     distances = []
     for start in range(0, len(pairs), size):
         some = pairs[start : start + size]
-        meshes = read_vertices(collection, some.ravel()).unflatten(0, (-1, 2))
+        meshes = read_vertices(collection, some.ravel()).double().unflatten(0, (-1, 2))
         distances.append(mean_vertex_distance(meshes[:, 0], meshes[:, 1]))
     return Estimate.of(torch.cat(distances))
 

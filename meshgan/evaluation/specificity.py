@@ -5,7 +5,6 @@ the diversity. Its floor is the value of fresh real faces against the same train
 below that floor copies its training data.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +39,7 @@ def specificity(queries: Float[Tensor, "Q V 3"], collection: FaceCollection) -> 
 
     Args:
         queries: faces, mm.
-        collection: the training meshes; read in chunks, in bounded memory.
+        collection: the training meshes; read in blocks, in bounded memory.
 
     Raises:
         ShapeError: the topologies differ.
@@ -53,15 +52,16 @@ def specificity(queries: Float[Tensor, "Q V 3"], collection: FaceCollection) -> 
             f"specificity: {len(queries)} faces against {collection.count} meshes; "
             "expected at least one of each"
         )
-    found = collection.vertices(np.arange(1)).shape[1]
-    if queries.shape[1] != found:
+    expected = collection.vertices(np.arange(1)).shape[1]
+    if queries.shape[1] != expected:
         raise ShapeError(
-            f"specificity: faces of {queries.shape[1]:,} vertices against meshes of {found:,}; "
+            f"specificity: faces of {queries.shape[1]:,} vertices against meshes of {expected:,}; "
             "give data of the model's template"
         )
     if not queries.isfinite().all():
         raise InputError("specificity: a face is not finite; the model may have diverged")
-    distance, nearest = nearest_mesh(queries.detach().cpu(), Chunks(collection))
+    found = nearest_mesh(queries.detach().cpu().numpy(), _Rows(collection))
+    distance, nearest = (torch.from_numpy(values) for values in found)
     return Specificity(Estimate.of(distance), distance, nearest)
 
 
@@ -84,19 +84,15 @@ def sample_faces(model: MeshModel, count: int, seed: int = 0) -> Float[Tensor, "
     return torch.cat(parts)
 
 
-class Chunks(Sequence):
-    """A collection as a sequence of (b, V, 3) tensors that are read when asked for."""
+class _Rows:
+    """A collection that is read by slices and ids, as the nearest-mesh search asks for it."""
 
     def __init__(self, collection: FaceCollection) -> None:
         self.collection = collection
-        self.size = batch_size(collection.vertices(np.arange(1)).shape[1])
 
     def __len__(self) -> int:
-        return -(-self.collection.count // self.size)
+        return self.collection.count
 
-    def __getitem__(self, index: int) -> Float[Tensor, "b V 3"]:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        last = min((index + 1) * self.size, self.collection.count)
-        ids = np.arange(index * self.size, last)
-        return torch.from_numpy(np.array(self.collection.vertices(ids)))
+    def __getitem__(self, which: slice | np.ndarray) -> np.ndarray:
+        ids = np.arange(len(self))[which] if isinstance(which, slice) else which
+        return np.asarray(self.collection.vertices(ids))

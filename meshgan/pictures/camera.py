@@ -8,6 +8,8 @@ from torch import Tensor
 
 from meshgan.errors import InputError
 
+LARGEST = 1.6  # times the median extent: no human face is larger
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -53,11 +55,11 @@ class Frame:
 
 
 def frame_faces(
-    vertices: Float[Tensor, "B V 3"], yaw_deg: float = 0.0, margin: float = 0.06
+    vertices: Float[Tensor, "B V 3"], yaw_deg: float = 0.0, margin: float = 0.03
 ) -> Frame:
     """Choose one square that holds the faces of a batch, centred on them.
 
-    The extent is the median over the faces, so one exploded mesh cannot shrink the others.
+    Faces much larger than most are not asked, so one exploded mesh cannot shrink the others.
 
     Args:
         vertices: faces in one coordinate system, mm.
@@ -79,4 +81,7 @@ def frame_faces(
 
 def _typical_bounds(vertices: Tensor) -> tuple[Tensor, Tensor]:
     points = vertices.double()
-    return points.amin(dim=1).median(dim=0).values, points.amax(dim=1).median(dim=0).values
+    low, high = points.amin(dim=1), points.amax(dim=1)
+    extent = (high - low).amax(dim=1)
+    typical = extent <= LARGEST * extent.median()
+    return low[typical].amin(dim=0), high[typical].amax(dim=0)

@@ -17,7 +17,8 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)
 INK, QUIET = "#20242c", "#606874"
 DPI = 110
 
-Curve = tuple[Sequence[float], Sequence[float]]
+Curve = tuple[Sequence | np.ndarray, Sequence | np.ndarray]
+"""The x and the y of a line, as many of each."""
 
 
 def line_chart(
@@ -141,10 +142,9 @@ def running_mean(values: np.ndarray, width: int) -> np.ndarray:
         return values
     window = np.ones(width)
     known = np.isfinite(values)
-    total = np.convolve(np.where(known, values, 0.0), window, mode="same")
-    count = np.convolve(known.astype(np.float64), window, mode="same")
-    # "same" returns the longer input's length: cut when the window is wider than the data
-    total, count = total[: len(values)], count[: len(values)]
+    middle = slice((width - 1) // 2, (width - 1) // 2 + len(values))
+    total = np.convolve(np.where(known, values, 0.0), window)[middle]
+    count = np.convolve(known.astype(np.float64), window)[middle]
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 

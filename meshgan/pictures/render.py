@@ -32,7 +32,7 @@ def render_faces(
     faces: Int[Tensor, "F 3"] | Int[np.ndarray, "F 3"],
     size_px: int = 256,
     yaw_deg: float = 0.0,
-    colour: Float[Tensor, "B V 3"] | Float[np.ndarray, "B V 3"] | None = None,
+    colour: Float[Tensor, "B _ 3"] | Float[np.ndarray, "B _ 3"] | None = None,
     box: Frame | None = None,
 ) -> UInt8[np.ndarray, "B S S 3"]:
     """Draw a batch of faces: lit, smooth, antialiased, on white, all at one scale.
@@ -60,7 +60,7 @@ def render_faces(
 
 def render_displacements(
     vertices: Float[Tensor, "B V 3"] | Float[np.ndarray, "B V 3"],
-    reference: Float[Tensor, "... V 3"] | Float[np.ndarray, "... V 3"],
+    reference: Float[Tensor, "... _ 3"] | Float[np.ndarray, "... _ 3"],
     faces: Int[Tensor, "F 3"] | Int[np.ndarray, "F 3"],
     largest_mm: float,
     size_px: int = 256,

@@ -18,19 +18,13 @@ MARGIN_PX, GAP_PX = 20, 6
 Cell = np.ndarray | None  # uint8 (S, S, 3); None leaves the place empty
 
 
-def contact_sheet(
-    images: Sequence[Sequence[Cell]],
-    title: str = "",
-    row_labels: Sequence[str] = (),
-    column_labels: Sequence[str] = (),
-    subtitle: str = "",
-    legend: Image.Image | None = None,
-) -> Image.Image:
-    """Lay pictures out in rows under a title.
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures in rows, and the words around them.
 
     Args:
-        images: rows of uint8 pictures (S, S, 3); all of one size, rows may differ in length, None
-            leaves a place empty.
+        images: rows of uint8 pictures (height, width, 3); all of one size, rows may differ in
+            length, None leaves a place empty.
         title: large, at the top.
         row_labels: to the left of the rows, as many as rows, or none.
         column_labels: above the columns, at most as many as columns, or none.
@@ -40,34 +34,58 @@ def contact_sheet(
     Raises:
         InputError: no picture, pictures of different sizes, or another number of labels.
     """
-    height, width = _cell_size(images)
-    columns = max(len(row) for row in images)
-    _check_labels(images, row_labels, column_labels)
-    texts = [title, subtitle, *row_labels, *column_labels]
-    small = _font(max(13, min(20, width // 11)), texts)
-    large = _font(max(20, min(34, width // 7)), texts)
-    left = _label_column(row_labels, small, width)
-    inner = left + columns * (width + GAP_PX) - GAP_PX
-    heading = _Heading(title, subtitle, legend, large, small, inner)
-    header = _Labels(column_labels, small, width)
-    page = (inner + 2 * MARGIN_PX, heading.height + header.height + 2 * MARGIN_PX
-            + len(images) * (height + GAP_PX) - GAP_PX)  # fmt: skip
-    sheet = Image.new("RGB", page, PAPER)
-    draw = ImageDraw.Draw(sheet)
-    heading.paint(sheet, draw, MARGIN_PX, MARGIN_PX)
-    top = MARGIN_PX + heading.height
-    header.paint(draw, MARGIN_PX + left, top)
-    top += header.height
-    for r, row in enumerate(images):
-        y = top + r * (height + GAP_PX)
-        if row_labels:
-            lines = _wrap(row_labels[r], small, left - 12)
-            _write(draw, lines, small, (MARGIN_PX + left - 12, y + height / 2), "rm")
-        for c, picture in enumerate(row):
-            if picture is not None:
-                place = (MARGIN_PX + left + c * (width + GAP_PX), y)
-                sheet.paste(Image.fromarray(np.ascontiguousarray(picture)), place)
-    return sheet
+
+    images: Sequence[Sequence[Cell]]
+    title: str = ""
+    row_labels: Sequence[str] = ()
+    column_labels: Sequence[str] = ()
+    subtitle: str = ""
+    legend: Image.Image | None = None
+
+    def __post_init__(self) -> None:
+        _cell_size(self.images)
+        _check_labels(self.images, self.row_labels, self.column_labels)
+
+    def draw(self, heading: bool = True) -> Image.Image:
+        """The sheet as one picture; without ``heading``, title and subtitle are left out."""
+        height, width = _cell_size(self.images)
+        title, subtitle = (self.title, self.subtitle) if heading else ("", "")
+        texts = [title, subtitle, *self.row_labels, *self.column_labels]
+        small = _font(max(13, min(20, width // 9)), texts)
+        large = _font(max(20, min(34, width // 6)), texts)
+        left = _label_column(self.row_labels, small, width)
+        columns = max(len(row) for row in self.images)
+        inner = left + columns * (width + GAP_PX) - GAP_PX
+        top = _Heading(title, subtitle, self.legend, large, small, inner)
+        labels = _Labels(self.column_labels, small, width)
+        rows_px = len(self.images) * (height + GAP_PX) - GAP_PX
+        page = (inner + 2 * MARGIN_PX, top.height + labels.height + rows_px + 2 * MARGIN_PX)
+        sheet = Image.new("RGB", page, PAPER)
+        pen = ImageDraw.Draw(sheet)
+        top.paint(sheet, pen, MARGIN_PX, MARGIN_PX)
+        labels.paint(pen, MARGIN_PX + left, MARGIN_PX + top.height)
+        for r, row in enumerate(self.images):
+            y = MARGIN_PX + top.height + labels.height + r * (height + GAP_PX)
+            if self.row_labels:
+                lines = _wrap(self.row_labels[r], small, left - 12)
+                _write(pen, lines, small, (MARGIN_PX + left - 12.0, y + height / 2), "rm")
+            for c, picture in enumerate(row):
+                if picture is not None:
+                    place = (MARGIN_PX + left + c * (width + GAP_PX), y)
+                    sheet.paste(Image.fromarray(np.ascontiguousarray(picture)), place)
+        return sheet
+
+
+def contact_sheet(
+    images: Sequence[Sequence[Cell]],
+    title: str = "",
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    subtitle: str = "",
+    legend: Image.Image | None = None,
+) -> Image.Image:
+    """Lay pictures out in rows under a title: ``Sheet(...).draw()``, which see."""
+    return Sheet(images, title, row_labels, column_labels, subtitle, legend).draw()
 
 
 def colour_legend(largest_mm: float, title: str = "distance", width_px: int = 420) -> Image.Image:
@@ -94,7 +112,7 @@ def save_png(image: Image.Image | np.ndarray, path: Path | str) -> None:
     """
     picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     with atomic_path(path) as temporary:
-        picture.save(temporary, format="PNG", optimize=True)
+        picture.save(temporary, format="PNG")
 
 
 @dataclass(frozen=True)
@@ -152,7 +170,7 @@ def _write(draw, lines: list[str], font, place: tuple[float, float], anchor: str
         draw.text((x, first + k * _line(font)), line, INK, font, anchor=anchor)
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width_px: float) -> list[str]:
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""

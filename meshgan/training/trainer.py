@@ -224,10 +224,10 @@ class Trainer:
                 group["lr"] = rate
 
     def _check(self, phase: str, terms: Mapping[str, Tensor], total: Tensor) -> None:
-        value = float(total)
+        value = float(total.detach())
         if math.isfinite(value) and abs(value) <= self.config.divergence_limit:
             return
-        bad = {key: float(term) for key, term in terms.items()}
+        bad = {key: float(term.detach()) for key, term in terms.items()}
         worst = max(bad, key=lambda key: abs(bad[key]) if math.isfinite(bad[key]) else math.inf)
         saved = sorted(self.run.states.glob("[0-9]*.pt"))
         raise DivergenceError(

@@ -31,7 +31,7 @@ def read_obj(content: bytes) -> RawMesh:
         if words[0] == b"v":
             positions.append(words[1:4])
         elif words[0] == b"vt":
-            textures.append((words[1:3] + [b"0"])[:2])
+            textures.append([*words[1:3], b"0"][:2])
         elif words[0] == b"f":
             tokens = _without_comment(words[1:])
             counts.append(len(tokens))

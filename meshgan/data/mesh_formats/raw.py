@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
-class BadMesh(Exception):  # noqa: N818
+class BadMesh(Exception):
     """Why a file cannot be read; ``read_mesh`` adds its name and raises FileFormatError."""
 
 
@@ -63,9 +63,10 @@ def numbers(rows: list[list[bytes]], what: str) -> Float[np.ndarray, "rows colum
         if len(row) != width:
             raise BadMesh(f"{what} {number:,} has {len(row)} numbers, expected {width}")
     try:
-        return np.array([token for row in rows for token in row]).astype(np.float64).reshape(-1, width)
+        values = np.array([token for row in rows for token in row]).astype(np.float64)
     except ValueError as error:
         raise BadMesh(f"a {what} is not made of numbers ({error})") from error
+    return values.reshape(-1, width)
 
 
 def integers(tokens: list[bytes], what: str) -> Int[np.ndarray, " T"]:

@@ -32,8 +32,9 @@ class ModelConfig:
     slope: float = 0.2
     """Slope of the leaky ReLU below zero (the paper's table; its text says ReLU: 0)."""
     image_size: int = 64
-    uv: Literal["harmonic", "slim", "mean_value", "uniform"] = "harmonic"
-    """Map to the unit square. ``harmonic`` is the paper's; ``slim`` keeps nostrils and lips."""
+    uv: Literal["template", "harmonic", "slim", "mean_value", "uniform"] = "harmonic"
+    """Map to the unit square: the paper's ``harmonic``, ``slim`` (keeps nostrils and lips), ...;
+    ``template``: the one that comes with the template."""
     trunk: tuple[int, ...] = (16, 32)
     branch: tuple[int, ...] = (64, 128)
     start: Literal["random", "additive"] = "random"

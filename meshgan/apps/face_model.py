@@ -1,0 +1,144 @@
+"""FaceModel: a trained RUN, ready to use from Python."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from meshgan import seeding
+from meshgan.data.template import Template
+from meshgan.errors import FileFormatError, InputError
+from meshgan.files import read_json
+from meshgan.geometry.mesh import TriMesh
+from meshgan.models.base import Codes, MeshModel
+from meshgan.models.generator import DecoupledGenerator
+from meshgan.training.run_folder import RunFolder
+
+BATCH = 64
+
+
+class FaceModel:
+    """A trained model with its template: sample, decode, look up the codes of labels.
+
+    Example:
+        >>> model = FaceModel.load("runs/demo")  # doctest: +SKIP
+        >>> meshes = model.sample(16, labels={"expression": "happiness"})  # doctest: +SKIP
+
+    Args:
+        model: turns codes into vertices.
+        template: topology, landmarks, regions.
+    """
+
+    def __init__(self, model: MeshModel, template: Template) -> None:
+        self.model, self.template = model, template
+
+    @classmethod
+    def load(cls, run: Path | str, device: str = "cpu") -> "FaceModel":
+        """Read a RUN; nothing in it is executed.
+
+        Raises:
+            FileFormatError: not a RUN, or a part is missing or damaged.
+        """
+        folder = RunFolder(run)
+        description = read_json(folder.path / "model.json")
+        template = Template.load(folder.path / "template.npz")
+        weights = folder.read_weights()
+        prefix = "generator."
+        state = {
+            key.removeprefix(prefix): value
+            for key, value in weights.items()
+            if key.startswith(prefix)
+        }
+        try:
+            generator = DecoupledGenerator(
+                torch.from_numpy(np.asarray(template.mesh.vertices, dtype=np.float32)),
+                torch.from_numpy(template.mesh.faces),
+                {name: tuple(labels) for name, labels in description["factors"].items()},
+                description["code_sizes"],
+                description["hidden"],
+                description["slope"],
+            )
+            generator.load_state_dict(state)
+        except (KeyError, RuntimeError) as error:
+            raise FileFormatError(
+                f"{folder.path}: weights, template and model.json do not belong together ({error})"
+            ) from error
+        return cls(generator.to(device).eval(), template)
+
+    def codes(
+        self,
+        count: int,
+        seed: int = 0,
+        fix: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Codes:
+        """Random codes; face k depends on (seed, k) alone, whatever the count.
+
+        Args:
+            count: number of faces B.
+            seed: names the faces.
+            fix: a factor whose code all faces share.
+            labels: by factor the label whose code all faces take.
+
+        Raises:
+            InputError: unknown factor or label, or a factor both fixed and labelled.
+        """
+        if count < 1:
+            raise InputError(f"count: {count} faces asked for, expected 1 or more")
+        drawn = [
+            self.model.sample_codes(1, seeding.torch_generator(seed, "face", k))
+            for k in range(count)
+        ]
+        codes = {name: torch.cat([one[name] for one in drawn]) for name in drawn[0]}
+        if fix is not None:
+            self._known(fix)
+            shared = self.model.sample_codes(1, seeding.torch_generator(seed, "fixed"))[fix]
+            codes[fix] = shared.expand(count, -1).clone()
+        for factor, label in (labels or {}).items():
+            if factor == fix:
+                raise InputError(f"{factor}: both fixed and labelled {label}; choose one")
+            codes[factor] = self.label_code(factor, label).expand(count, -1).clone()
+        return codes
+
+    def label_code(self, factor: str, label: str) -> Float[Tensor, "1 d"]:
+        """The code of one label of one factor."""
+        self._known(factor)
+        names = list(self.model.factors[factor])
+        if label not in names:
+            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            raise InputError(f"{factor}={label}: the model has {shown}")
+        return self.model.label_codes(factor)[names.index(label)][None]
+
+    @torch.inference_mode()
+    def decode(self, codes: Codes) -> Float[Tensor, "B V 3"]:
+        """Vertices in mm of any number of codes."""
+        count = len(next(iter(codes.values())))
+        parts = [
+            self.model.decode({name: code[start : start + BATCH] for name, code in codes.items()})
+            for start in range(0, count, BATCH)
+        ]
+        return torch.cat(parts)
+
+    def sample(
+        self,
+        count: int,
+        seed: int = 0,
+        fix: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[TriMesh]:
+        """Random faces as meshes; arguments as for ``codes``."""
+        vertices = self.decode(self.codes(count, seed, fix, labels)).cpu().numpy()
+        return [self.template.mesh.with_vertices(face) for face in vertices]
+
+    def _known(self, factor: str) -> None:
+        if factor not in self.model.factors:
+            known = ", ".join(self.model.factors)
+            raise InputError(f"{factor}: the model has the factors {known}")
+
+
+def load_model(run: Path | str) -> MeshModel:
+    """The model of a RUN without its facade."""
+    return FaceModel.load(run).model

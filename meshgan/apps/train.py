@@ -1,0 +1,334 @@
+"""Train a model on a data set: configuration, preparation, the run."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from meshgan import config as configuration
+from meshgan import seeding
+from meshgan.data.dataset import MeshDataset, geometry_images
+from meshgan.data.sampling import BatchStream
+from meshgan.data.store import Store
+from meshgan.data.template import Template
+from meshgan.errors import ConfigError, InputError
+from meshgan.evaluation.diversity import data_diversity
+from meshgan.files import write_json
+from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
+from meshgan.geometry.parameterize import parameterize
+from meshgan.geometry.rasterize import rasterize_uv
+from meshgan.models.baselines.additive import AdditiveModel, fit_additive, start_from_additive
+from meshgan.models.discriminator import DecoupledDiscriminator
+from meshgan.models.generator import DecoupledGenerator
+from meshgan.models.geometry_map import GeometryMap
+from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
+from meshgan.training.run_folder import RunFolder
+from meshgan.training.tasks.decoupled_gan import (
+    DecoupledGAN,
+    ImageStream,
+    LossConfig,
+    ModelConfig,
+    Normalisation,
+    StepConfig,
+)
+from meshgan.training.trainer import TrainConfig, Trainer, make_fabric
+
+log = logging.getLogger(__name__)
+REFERENCE_PAIRS = 2000
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All settings of a run. The defaults are the paper's; presets change them."""
+
+    task: Literal["decoupled_gan"] = "decoupled_gan"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    step: StepConfig = field(default_factory=StepConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    epochs: float | None = None
+    """Passes of the discriminator over the training meshes; if given, sets train.iterations."""
+
+    def __post_init__(self) -> None:
+        configuration.require(self, epochs=self.epochs is None or self.epochs > 0)
+
+
+def presets() -> dict[str, Path]:
+    """The named configurations that ship with the package."""
+    folder = Path(str(resources.files("meshgan") / "presets"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_config(preset: str | None, file: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
+    """A preset, a file on top of it, and overrides on top of both.
+
+    Raises:
+        ConfigError: unknown preset, unreadable file, unknown or wrong settings.
+    """
+    known = presets()
+    if preset is not None and preset not in known:
+        raise ConfigError(f"--preset {preset}: there is no such preset; known: {', '.join(known)}")
+    values = configuration.read_values(known[preset]) if preset else {}
+    if file is not None:
+        # replaced, not merged: a file that names codes means these codes and no others
+        given = configuration.read_values(file)
+        if isinstance(codes := given.get("model", {}), Mapping) and "codes" in codes:
+            values.get("model", {}).pop("codes", None)
+        values = configuration.merge(values, given)
+    where = str(file) if file else f"preset {preset}" if preset else "settings"
+    return configuration.build(RunConfig, configuration.override(values, overrides), where)
+
+
+def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
+    """Train on ``data`` and write the RUN ``out``.
+
+    Returns:
+        iterations, seconds, final_losses, weights.
+
+    Raises:
+        InputError: data and configuration do not fit, or ``out`` holds another run.
+        DivergenceError: a loss left every reasonable range.
+    """
+    started = time.monotonic()
+    run = RunFolder(out)
+    fabric = make_fabric(config.train)
+    fabric.launch()
+    chief = fabric.is_global_zero
+    if chief:
+        run.start(resume)
+    if resume:
+        config = _resumed(run, config)
+    prepared = prepare(Store.open(data), config, fabric.global_rank)
+    config = prepared.config
+    if chief and not resume:
+        prepared.template.save(run.path / "template.npz")
+        write_json(run.path / "model.json", prepared.description(data))
+        run.write_provenance(config.train.seed, str(fabric.device))
+        configuration.write(run.config_file, config)  # last: now the folder is a run
+    fabric.barrier()
+    trainer = Trainer(prepared.task, config.train, run, fabric)
+    values = trainer.fit(resume=resume)
+    return {
+        "run": str(run.path),
+        "iterations": trainer.iteration,
+        "seconds": time.monotonic() - started,
+        "final_losses": values,
+        "weights": str(run.weights_file),
+    }
+
+
+def _resumed(run: RunFolder, asked: RunConfig) -> RunConfig:
+    """The run's own configuration, with only its length taken from what is asked now."""
+    kept = configuration.read(RunConfig, run.config_file)
+    if asked.model != kept.model:
+        raise InputError(
+            f"{run.path}: trained with other model settings; use --config {run.config_file}, "
+            "or another --out"
+        )
+    if asked.epochs != kept.epochs:
+        return replace(kept, epochs=asked.epochs)
+    length = replace(kept.train, iterations=asked.train.iterations, minutes=asked.train.minutes)
+    return replace(kept, train=length if asked.epochs is None else kept.train)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A task ready to train, and what a RUN must record of it."""
+
+    task: DecoupledGAN
+    template: Template
+    config: RunConfig
+    store: Store
+
+    def description(self, data: Path) -> dict[str, Any]:
+        """What is needed, beside weights and template, to use the model."""
+        generator = self.task.generator
+        return {
+            "kind": self.config.task,
+            "factors": {name: list(labels) for name, labels in generator.factors.items()},
+            "code_sizes": dict(generator.code_sizes),
+            "hidden": self.config.model.hidden,
+            "slope": self.config.model.slope,
+            "topology": self.template.topology_hash,
+            "data": {
+                "path": str(data),
+                "meshes": self.store.count,
+                "content": self.store.content_hash(),
+            },
+        }
+
+
+def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
+    """Everything between a data set and the first step.
+
+    Raises:
+        InputError: the data set lacks a factor, or labels for one, or is too small.
+    """
+    factors = _check_factors(store, config)
+    dataset = MeshDataset(store, split="train")
+    template = _with_uv(store.template, config.model.uv)
+    lookup = rasterize_uv(template.mesh.uv, template.mesh.faces, config.model.image_size)
+    images = geometry_images(dataset, lookup, dtype="float32")
+    labels = {name: dataset.labels(name) for name in factors}
+    scale = dataset.rms()
+    geometry_map = GeometryMap(lookup)
+    mean = torch.from_numpy(np.asarray(dataset.mean(), dtype=np.float32))
+    normalisation = Normalisation(geometry_map(mean[None])[0], scale)
+    reference = _reference(dataset, list(factors), config)
+    generator = _make_generator(dataset, template, factors, labels, scale, config, reference)
+    laplacian, areas = _surface_operators(template)
+    regulariser = laplacian_regulariser(laplacian, areas, scale, config.loss.laplacian_length_mm)
+    reference["score/laplacian"] = _data_energy(dataset, regulariser, scale)
+    low = torch.bfloat16 if config.train.precision == "bf16" else torch.float32
+    order = BatchStream(len(dataset), config.step.batch, seed=config.train.seed + 7919 * rank)
+    task = DecoupledGAN(
+        generator,
+        _make_discriminator(factors, config),
+        MappedOutput(generator, geometry_map, regulariser, low),
+        ImageStream(images, labels, normalisation, order),
+        normalisation,
+        config.loss,
+        config.step,
+        {name: dataset.class_weights(name, config.loss.class_weights) for name in factors},
+        reference,
+    )
+    return Prepared(task, template, _with_length(config, len(dataset)), store)
+
+
+def _check_factors(store: Store, config: RunConfig) -> dict[str, tuple[str, ...]]:
+    missing = [name for name in config.model.codes if name not in store.factors]
+    if missing:
+        raise InputError(
+            f"{store.path}: has factors {', '.join(store.factors)}, but the model asks for "
+            f"{', '.join(missing)}; change model.codes or build the data with --factors"
+        )
+    unlabelled = [name for name in config.model.codes if not (store.labels(name) >= 0).any()]
+    if unlabelled:
+        raise InputError(
+            f"{store.path}: no mesh has a label for {', '.join(unlabelled)}; "
+            "leave the factor out of model.codes or label some meshes"
+        )
+    return {name: store.factors[name] for name in config.model.codes}
+
+
+def _with_uv(template: Template, method: str) -> Template:
+    if method == "template" and template.mesh.uv is not None:
+        return template
+    chosen = "harmonic" if method == "template" else method
+    uv = parameterize(template.mesh, method=chosen, mirror=template.mirror).uv
+    return replace(template, mesh=replace(template.mesh, uv=uv))
+
+
+def _surface_operators(template: Template) -> tuple[Any, np.ndarray]:
+    vertices, faces = template.mesh.vertices.astype(np.float64), template.mesh.faces
+    return cotangent_laplacian(vertices, faces), mass_matrix(vertices, faces).diagonal()
+
+
+def _make_generator(
+    dataset: MeshDataset,
+    template: Template,
+    factors: dict[str, tuple[str, ...]],
+    labels: Mapping[str, np.ndarray],
+    scale: float,
+    config: RunConfig,
+    reference: Mapping[str, float],
+) -> DecoupledGenerator:
+    rng = seeding.torch_generator(config.train.seed, "weights")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng.initial_seed())
+        generator = DecoupledGenerator(
+            torch.from_numpy(np.asarray(template.mesh.vertices, dtype=np.float32)),
+            torch.from_numpy(template.mesh.faces),
+            factors,
+            config.model.code_sizes,
+            config.model.hidden,
+            config.model.slope,
+            scale,
+        )
+    generator.draw_label_codes(seeding.torch_generator(config.train.seed, "label codes"))
+    if config.model.start == "additive":
+        counts = {name: len(names) for name, names in factors.items()}
+        model = fit_additive(
+            lambda: _displacements(dataset),
+            labels,
+            counts,
+            config.model.code_sizes,
+            seeding.generator(config.train.seed, "additive"),
+        )
+        model = _calibrated(model, reference, config)
+        start_from_additive(generator, model, rng)
+    return generator
+
+
+def _make_discriminator(
+    factors: dict[str, tuple[str, ...]], config: RunConfig
+) -> DecoupledDiscriminator:
+    with torch.random.fork_rng(devices=[]):
+        seed = seeding.torch_generator(config.train.seed, "discriminator").initial_seed()
+        torch.manual_seed(seed)
+        return DecoupledDiscriminator(
+            {name: len(names) for name, names in factors.items()},
+            config.model.image_size,
+            config.model.trunk,
+            config.model.branch,
+            config.model.slope,
+        )
+
+
+def _displacements(
+    dataset: MeshDataset, size: int = 256
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers and displacements (b, 3V) in mm, chunk by chunk."""
+    reference = dataset.store.template.mesh.vertices.astype(np.float32)
+    for start in range(0, len(dataset), size):
+        rows = np.arange(start, min(start + size, len(dataset)))
+        yield rows, (dataset.vertices(rows) - reference).reshape(len(rows), -1)
+
+
+def _calibrated(
+    model: AdditiveModel, reference: Mapping[str, float], config: RunConfig, pairs: int = 400
+) -> AdditiveModel:
+    """Scale all factors but the first so that pairs sharing the first vary as the data's do.
+
+    A Gaussian of the data's covariance is spread more evenly than the data, whose faces gather
+    around the neutral one: at equal variance its mean pair distance is larger.
+    """
+    first, *others = config.model.codes
+    target = reference.get(f"score/diversity_{first}", 0.0)
+    if not others or target <= 0:
+        return model
+    rng = seeding.generator(config.train.seed, "calibration")
+    varied = {name: basis for name, basis in model.bases.items() if name != first}
+    difference = sum(
+        rng.normal(0, np.sqrt(2), (pairs, len(basis))) @ basis for basis in varied.values()
+    )
+    spread = np.linalg.norm(np.reshape(difference, (pairs, -1, 3)), axis=2).mean()
+    return model.scaled({name: float(target / spread) for name in varied})
+
+
+def _reference(dataset: MeshDataset, factors: Sequence[str], config: RunConfig) -> dict[str, float]:
+    measured = data_diversity(dataset.store, pairs=REFERENCE_PAIRS, seed=config.train.seed)
+    names = ["diversity", *(f"diversity_{name}" for name in factors)]
+    return {f"score/{name}": float(measured[name]) for name in names if name in measured}
+
+
+def _data_energy(dataset: MeshDataset, regulariser: Any, scale: float) -> float:
+    rows = np.linspace(0, len(dataset) - 1, min(256, len(dataset))).astype(int)
+    reference = dataset.store.template.mesh.vertices
+    values = (dataset.vertices(rows) - reference) / scale
+    columns = np.moveaxis(values, 0, 1).reshape(values.shape[1], -1)
+    return float(((regulariser @ columns) ** 2).sum() / len(rows))
+
+
+def _with_length(config: RunConfig, meshes: int) -> RunConfig:
+    if config.epochs is None:
+        return config
+    per_iteration = config.step.batch * config.step.discriminator_steps
+    iterations = max(1, round(config.epochs * meshes / per_iteration))
+    return replace(config, train=replace(config.train, iterations=iterations))

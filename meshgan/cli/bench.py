@@ -1,0 +1,32 @@
+"""``meshgan bench``."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tyro
+
+from meshgan.cli.command import Command, Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench(Command):
+    """Time what the program does best beside the plain way, in one process, in turn.
+
+    Example: meshgan bench train --rounds 9
+    """
+
+    name: tyro.conf.Positional[Literal["train", "geometry", "uv", "specificity"]]
+    """What to time."""
+    rounds: int = 7
+    """Counted runs of each; their median is shown."""
+    precision: Literal["32", "bf16"] = "32"
+    """For train: the precision of our matrix products; the plain version keeps float32."""
+    vs_plain: bool = True
+    """Kept for scripts: the plain way is always timed as well."""
+    small: bool = False
+    """A tiny size, to see that it runs."""
+
+    def __call__(self) -> Summary:
+        from meshgan.apps.bench import run_benchmark
+
+        return run_benchmark(self.name, self.rounds, self.small, self.precision)

@@ -1,0 +1,41 @@
+"""``meshgan sample``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from meshgan.cli.command import Command, Summary
+from meshgan.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Command):
+    """Draw faces from a trained model.
+
+    Example: meshgan sample runs/demo --count 16 --label expression=happiness --out faces
+    """
+
+    run: tyro.conf.Positional[Path]
+    """RUN folder of a trained model."""
+    out: Path
+    """New folder for the meshes, their codes and a contact sheet."""
+    count: int = 16
+    seed: int = 0
+    """Face k depends on (seed, k) alone: the same for any count."""
+    format: str = "ply"
+    """ply, obj, stl, off, glb or npz."""
+    fix: str | None = None
+    """Factor whose code all faces share."""
+    label: tuple[str, ...] = ()
+    """factor=label: the code that all faces take, for example expression=happiness."""
+
+    def __call__(self) -> Summary:
+        labels = dict(text.partition("=")[::2] for text in self.label)
+        if not all(labels.values()):
+            raise InputError("--label: expected factor=label, for example expression=happiness")
+        from meshgan.apps.sample import sample_faces
+
+        return sample_faces(
+            self.run, self.out, self.count, self.seed, self.format, self.fix, labels
+        )

@@ -1,0 +1,95 @@
+"""glTF 2.0, text (.gltf) and binary (.glb), through trimesh."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+
+from meshgan.data.mesh_formats.raw import BadMesh, RawMesh
+
+_GLB_MAGIC = b"glTF"
+_JSON_CHUNK = b"JSON"
+
+
+def read_gltf(content: bytes, path: Path) -> RawMesh:
+    """Read all triangle meshes of the scene, placed by its nodes, one after the other.
+
+    Vertex order is that of the file's accessors. Buffers named by a ``.gltf`` file are looked up
+    beside it.
+    """
+    _refuse_impossible_counts(_document(content), path)
+    kind = "glb" if content[:4] == _GLB_MAGIC else "gltf"
+    resolver = trimesh.resolvers.FilePathResolver(path)
+    try:
+        scene = trimesh.load_scene(
+            io.BytesIO(content), file_type=kind, resolver=resolver, process=False
+        )
+        meshes = [mesh for mesh in scene.dump() if isinstance(mesh, trimesh.Trimesh)]
+    except Exception as error:  # trimesh raises whatever its parsers run into
+        raise BadMesh(f"trimesh cannot read it ({error or type(error).__name__})") from error
+    if not meshes:
+        raise BadMesh("holds no triangle mesh")
+    sizes = [len(mesh.vertices) for mesh in meshes]
+    offsets = np.cumsum([0, *sizes[:-1]])
+    uvs = [getattr(mesh.visual, "uv", None) for mesh in meshes]
+    complete = all(uv is not None and len(uv) == size for uv, size in zip(uvs, sizes, strict=True))
+    return RawMesh(
+        vertices=np.concatenate([np.asarray(mesh.vertices, np.float64) for mesh in meshes]),
+        faces=np.concatenate(
+            [
+                np.asarray(mesh.faces, np.int64) + offset
+                for mesh, offset in zip(meshes, offsets, strict=True)
+            ]
+        ),
+        uv=np.concatenate([np.asarray(uv, np.float64) for uv in uvs]) if complete else None,
+    )
+
+
+def write_gltf(mesh: RawMesh, binary: bool) -> bytes:
+    """One file, buffers inside; positions are float32, which is all the format holds."""
+    visual = None if mesh.uv is None else trimesh.visual.TextureVisuals(uv=mesh.uv)
+    shown = trimesh.Trimesh(mesh.vertices, mesh.faces, visual=visual, process=False)
+    if binary:
+        return trimesh.exchange.gltf.export_glb(shown, include_normals=False)
+    files = trimesh.exchange.gltf.export_gltf(
+        trimesh.Scene(shown), include_normals=False, embed_buffers=True
+    )
+    return files["model.gltf"]
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    text = content
+    if content[:4] == _GLB_MAGIC:
+        announced = int.from_bytes(content[8:12], "little")
+        length = int.from_bytes(content[12:16], "little")
+        if len(content) < announced or content[16:20] != _JSON_CHUNK:
+            raise BadMesh(f"cut short: {len(content):,} of {announced:,} bytes")
+        text = content[20 : 20 + length]
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise BadMesh(f"not glTF ({error})") from error
+    if not isinstance(document, dict) or "asset" not in document:
+        raise BadMesh("not glTF: no asset entry")
+    return document
+
+
+def _refuse_impossible_counts(document: dict[str, Any], path: Path) -> None:
+    """An accessor cannot have more entries than there are bytes, here and beside the file."""
+    available = (
+        sum(_count(buffer, "byteLength") for buffer in document.get("buffers", ()))
+        if path.suffix.lower() == ".gltf"
+        else path.stat().st_size
+    )
+    limit = min(available, 2**36)
+    for accessor in document.get("accessors", ()):
+        if _count(accessor, "count") > limit:
+            raise BadMesh(f"an accessor announces {accessor['count']:,} entries in {limit:,} bytes")
+
+
+def _count(entry: Any, key: str) -> int:
+    value = entry.get(key, 0) if isinstance(entry, dict) else 0
+    return value if isinstance(value, int) else 0

@@ -120,7 +120,7 @@ def draw_uv(mesh: TriMesh, uv_map: UVMap, lookup: PixelLookup):
         f"{uv_map.method} ({report.weights.replace('_', ' ')}), {mesh.vertex_count:,} vertices, "
         f"round trip {report.round_trip_mean_mm:.2f} mm, 99 %: {report.round_trip_p99_mm:.2f} mm"
     )
-    names = ("positions as colour", "normals as colour", "area kept (white) or not (black)")
+    names = ("positions as colour", "normals as colour", "area kept: white")
     return contact_sheet(cells, title=title, column_labels=names)
 
 

@@ -92,6 +92,7 @@ class Manifest:
             factors=all(map(_FACTOR_NAME.fullmatch, self.factors))
             and all(len(set(names)) == len(names) > 0 for names in self.factors.values()),
             subjects=len(set(self.subjects)) == len(self.subjects) > 0,
+            extras=all(map(_is_layout, self.extras.values())),
             shards=len({shard.name for shard in self.shards}) == len(self.shards),
         )
 
@@ -132,6 +133,13 @@ def read_manifest(folder: Path | str) -> Manifest:
 def write_manifest(folder: Path | str, manifest: Manifest) -> None:
     """Write ``dataset.json``, whole or not at all."""
     write_json(Path(folder) / MANIFEST_NAME, asdict(manifest))
+
+
+def _is_layout(layout: Mapping[str, Any]) -> bool:
+    shape, kind = layout.get("shape"), layout.get("dtype")
+    sizes = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
+    named = isinstance(kind, str) and re.fullmatch(r"[<>|=][bifuUS][0-9]+", kind)
+    return layout.keys() == {"shape", "dtype"} and sizes and bool(named)
 
 
 def _shard_problems(shards: Any) -> Iterator[str]:

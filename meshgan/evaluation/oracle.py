@@ -49,8 +49,8 @@ class Oracle:
     def fit(
         cls,
         meshes: Float[Tensor, "N V 3"] | Float[np.ndarray, "N V 3"],
-        neutral: Float[Tensor, "N V 3"] | Float[np.ndarray, "N V 3"],
-        actions: Float[Tensor, "N A"] | Float[np.ndarray, "N A"],
+        neutral: Float[Tensor, "_ _ 3"] | Float[np.ndarray, "_ _ 3"],
+        actions: Float[Tensor, "_ A"] | Float[np.ndarray, "_ A"],
         components: int = 120,
         identity_components: int = 40,
         expression_components: int = 40,

@@ -90,7 +90,7 @@ def mass_matrix(
     else:
         raise InputError(f'mass_matrix: kind is "{kind}", expected "voronoi" or "barycentric"')
     masses = np.bincount(faces.ravel(), weights=shares.ravel(), minlength=len(vertices))
-    return sparse.diags_array(masses).tocsr()
+    return sparse.csr_matrix(sparse.diags_array(masses))
 
 
 def gradient_operator(vertices: Vertices, faces: Faces) -> sparse.csr_matrix:

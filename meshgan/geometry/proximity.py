@@ -1,7 +1,7 @@
 """How far meshes of one topology are apart, and the nearest of many, exactly but cheaply."""
 
 import logging
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ BLOCK = 64  # reference meshes read at once
 CACHED = 16  # meshes compared at once: what a CPU's cache holds
 
 
+@runtime_checkable
 class MeshRows(Protocol):
     """Meshes that are read as needed: an array, a memory map, or anything that acts like one."""
 

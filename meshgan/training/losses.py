@@ -4,6 +4,8 @@ Every function returns a scalar tensor that is minimised. "The paper" is Fernán
 al. 2019.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -58,7 +60,7 @@ def interpolate_pairs(
 
 
 def gradient_penalty_by_double_backward(
-    discriminator: nn.Module, images: Float[Tensor, "B 3 n n"]
+    discriminator: Callable[[Tensor], Tensor], images: Float[Tensor, "B 3 n n"]
 ) -> Float[Tensor, ""]:
     """Mean of (||grad D(x)|| - 1)^2 for any differentiable ``discriminator`` (images -> B values).
 
@@ -105,14 +107,18 @@ class PiecewiseLinearPenalty:
             gradient = torch.nn.grad.conv2d_input(
                 size, layer.weight.to(images.dtype), gradient * slopes, stride=2, padding=1
             )
-        return gradient.float()
+        return gradient if gradient.dtype == torch.float64 else gradient.float()
 
     def loss(self) -> Float[Tensor, ""]:
         """Mean of (||g|| - 1)^2, with its exact gradient in the discriminator's weights."""
         tangent = self.direction
         for layer, slopes in zip(self.convolutions, self.slopes, strict=True):
             tangent = nn.functional.conv2d(tangent, layer.weight, stride=2, padding=1) * slopes
-        along = nn.functional.linear(tangent.flatten(1), self.output.weight).squeeze(1).float()
+        along = (
+            nn.functional.linear(tangent.flatten(1), self.output.weight)
+            .squeeze(1)
+            .to(self.norms.dtype)
+        )
         value = (self.norms - 1).square().mean()
         surrogate = (2 * (self.norms - 1) * along).mean()
         return value + (surrogate - surrogate.detach())

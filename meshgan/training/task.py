@@ -122,6 +122,7 @@ class Task:
         return None
 
 
+@runtime_checkable
 class Draw(Protocol):
     """Gives the next batch of a stream, on the device."""
 

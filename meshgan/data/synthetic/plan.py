@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -59,7 +60,7 @@ class Plan:
 
     @property
     def subject_names(self) -> tuple[str, ...]:
-        """ "person000", ...: one per subject, numbered as in the source."""
+        """One per subject, numbered as in the source: "person000", "person001", ..."""
         people = range(self.first_subject, self.first_subject + self.subjects)
         return tuple(f"person{index:03d}" for index in people)
 
@@ -225,10 +226,10 @@ def _sequence_lengths(rows: int, people: int, frames: int | None) -> list[list[i
     """Per person the lengths of their sequences: ``frames`` each, or about equally long."""
     if people == 0:
         return []
-    if frames is not None:
+    if frames is not None and rows > frames * (people - 1):
         lengths = [frames] * (rows // frames) + [rows % frames] * (rows % frames > 0)
         bounds = [len(lengths) * k // people for k in range(people + 1)]
-        return [lengths[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [lengths[a:b] for a, b in pairwise(bounds)]
     each = []
     for person in range(people):
         own = rows * (person + 1) // people - rows * person // people

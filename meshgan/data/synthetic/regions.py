@@ -1,5 +1,7 @@
 """Named parts of a face, from rules about its landmarks."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -79,7 +81,7 @@ def distance_to_line(
 ) -> Float[np.ndarray, " V"]:
     """Distance to the nearest of the segments between successive points of ``line``."""
     nearest = np.full(len(points), np.inf)
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in pairwise(line):
         along = end - start
         share = (points - start) @ along / max(float(along @ along), 1e-12)
         foot = start + np.clip(share, 0, 1)[:, None] * along

@@ -7,7 +7,6 @@ from jaxtyping import Int
 from scipy import sparse
 
 from meshgan.arrays import Faces, VertexIds, Vertices
-from meshgan.data.synthetic import hm08
 from meshgan.data.synthetic.bases import FaceBases
 from meshgan.data.synthetic.expressions import EMOTION_NAMES, Expressions
 from meshgan.data.synthetic.patch import EYE_STATIONS

@@ -182,7 +182,7 @@ class FaceSheets:
     ) -> tuple[list[np.ndarray], Image.Image]:
         """Faces coloured by their distance from ``reference``, and the scale."""
         distance = (vertices - reference).norm(dim=-1)
-        most = max(1.0, round(float(np.quantile(distance.numpy(), 0.99))))
+        most = max(1.0, float(np.quantile(distance.numpy(), 0.99).round()))
         faces = self.model.faces.cpu()
         pictures = render_displacements(
             vertices, reference, faces, most, self.size_px, box=self._frame

@@ -44,7 +44,7 @@ ROWS = {
         "same identity code, other expressions: still the same person?",
         "%",
         "as for true faces of the source",
-        100,
+        100.0,
         1,
     ),
     "decoupling_expression": Row(
@@ -52,7 +52,7 @@ ROWS = {
         "same expression code, other persons: still the same expression?",
         "%",
         "as for true faces of the source",
-        100,
+        100.0,
         1,
     ),
     "laplacian_residual": Row(
@@ -60,7 +60,7 @@ ROWS = {
         "roughness of the change from the template",
         "1/mm",
         "ratio near 1: more is noise, less is ironed skin",
-        1,
+        1.0,
         4,
     ),
     "inverted_triangles": Row(
@@ -68,7 +68,7 @@ ROWS = {
         "turned by more than 90 degrees, per mesh",
         "",
         "no more than in the training data",
-        1,
+        1.0,
         1,
     ),
 }

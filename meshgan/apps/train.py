@@ -170,12 +170,11 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
     Raises:
         InputError: the data set lacks a factor, or labels for one, or is too small.
     """
-    factors = _check_factors(store, config)
     dataset = MeshDataset(store, split="train")
+    factors, labels = _present_labels(dataset, config)
     template = _with_uv(store.template, config.model.uv)
     lookup = rasterize_uv(template.mesh.uv, template.mesh.faces, config.model.image_size)
     images = geometry_images(dataset, lookup, dtype="float32")
-    labels = {name: dataset.labels(name) for name in factors}
     scale = dataset.rms()
     geometry_map = GeometryMap(lookup)
     mean = torch.from_numpy(np.asarray(dataset.mean(), dtype=np.float32))
@@ -195,26 +194,58 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
         normalisation,
         config.loss,
         config.step,
-        {name: dataset.class_weights(name, config.loss.class_weights) for name in factors},
+        _class_weights(dataset, factors, config),
         reference,
     )
     return Prepared(task, template, _with_length(config, len(dataset)), store)
 
 
-def _check_factors(store: Store, config: RunConfig) -> dict[str, tuple[str, ...]]:
+def _present_labels(
+    dataset: MeshDataset, config: RunConfig
+) -> tuple[dict[str, tuple[str, ...]], dict[str, np.ndarray]]:
+    """Label names and labels (N,) of the model's factors; only labels that occur here.
+
+    People of other splits have no place in the model: their labels are left out and the others
+    numbered anew.
+    """
+    store = dataset.store
     missing = [name for name in config.model.codes if name not in store.factors]
     if missing:
         raise InputError(
             f"{store.path}: has factors {', '.join(store.factors)}, but the model asks for "
             f"{', '.join(missing)}; change model.codes or build the data with --factors"
         )
-    unlabelled = [name for name in config.model.codes if not (store.labels(name) >= 0).any()]
-    if unlabelled:
-        raise InputError(
-            f"{store.path}: no mesh has a label for {', '.join(unlabelled)}; "
-            "leave the factor out of model.codes or label some meshes"
-        )
-    return {name: store.factors[name] for name in config.model.codes}
+    names, labels = {}, {}
+    for factor in config.model.codes:
+        given = dataset.labels(factor)
+        present = np.unique(given[given >= 0])
+        if not len(present):
+            raise InputError(
+                f"{store.path}: no training mesh has a label for {factor}; "
+                "leave the factor out of model.codes or label some meshes"
+            )
+        if len(present) == 1:
+            raise InputError(
+                f"{store.path}: all labels of {factor} are "
+                f"{store.factors[factor][present[0]]!r}; a factor needs at least two"
+            )
+        number = np.full(len(store.factors[factor]) + 1, -1)  # the last one serves label -1
+        number[present] = np.arange(len(present))
+        names[factor] = tuple(store.factors[factor][label] for label in present)
+        labels[factor] = number[given]
+        single = [
+            names[factor][k] for k in np.flatnonzero(np.bincount(labels[factor][given >= 0]) == 1)
+        ]
+        if single:
+            log.warning(
+                "%s: %d of %d labels of %s have one mesh only (%s, ...)",
+                store.path,
+                len(single),
+                len(present),
+                factor,
+                single[0],
+            )
+    return names, labels
 
 
 def _with_uv(template: Template, method: str) -> Template:
@@ -281,6 +312,17 @@ def _make_discriminator(
         )
 
 
+def _class_weights(
+    dataset: MeshDataset, factors: dict[str, tuple[str, ...]], config: RunConfig
+) -> dict[str, np.ndarray]:
+    weights = {}
+    for name, present in factors.items():
+        known = dataset.factors[name]
+        by_label = dataset.class_weights(name, config.loss.class_weights)
+        weights[name] = by_label[[known.index(label) for label in present]]
+    return weights
+
+
 def _displacements(
     dataset: MeshDataset, size: int = 256
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -313,9 +355,9 @@ def _calibrated(
 
 
 def _reference(dataset: MeshDataset, factors: Sequence[str], config: RunConfig) -> dict[str, float]:
-    measured = data_diversity(dataset.store, pairs=REFERENCE_PAIRS, seed=config.train.seed)
+    measured = data_diversity(dataset, pairs=REFERENCE_PAIRS, seed=config.train.seed)
     names = ["diversity", *(f"diversity_{name}" for name in factors)]
-    return {f"score/{name}": float(measured[name]) for name in names if name in measured}
+    return {f"score/{name}": measured[name].mean for name in names if name in measured}
 
 
 def _data_energy(dataset: MeshDataset, regulariser: Any, scale: float) -> float:

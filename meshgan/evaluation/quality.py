@@ -63,7 +63,7 @@ class QualityMeter:
         squared = (residual**2 / self.areas[:, None]).sum(axis=0) / self.areas.sum()
         return torch.from_numpy(np.sqrt(squared.reshape(-1, 3).sum(axis=1)))
 
-    def measure(self, batches: Iterable[Float[Tensor, "B V 3"]]) -> dict[str, Estimate]:
+    def measure(self, batches: Iterable[Float[Tensor, "_ V 3"]]) -> dict[str, Estimate]:
         """Mean of both numbers over all meshes of ``batches``.
 
         Keys: ``inverted_triangles`` (triangles per mesh), ``laplacian_residual`` (1/mm).

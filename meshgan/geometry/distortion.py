@@ -10,9 +10,7 @@ from jaxtyping import Bool, Float
 from meshgan.arrays import UV, Faces, Vertices
 from meshgan.geometry.geometry_image import round_trip_error
 from meshgan.geometry.operators import face_areas
-from meshgan.geometry.rasterize import coverage, rasterize_uv
-
-FLATTEST = 1e-10  # double area over squared longest edge: below, a triangle counts as collapsed
+from meshgan.geometry.rasterize import FLATTEST, coverage, rasterize_uv
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from torch import Tensor
 from meshgan.arrays import UV, Faces
 from meshgan.errors import InputError, ShapeError
 
+FLATTEST = 1e-10  # double area over squared longest edge: below, a triangle counts as collapsed
+
 
 @dataclass(frozen=True, eq=False)
 class PixelLookup:
@@ -56,22 +58,26 @@ def rasterize_uv(uv: UV, faces: Faces, size_px: int) -> PixelLookup:
 
     Raises:
         ShapeError: a face names a vertex without UV.
-        InputError: ``size_px`` is not positive, there is no face, or a UV is not finite.
+        InputError: ``size_px`` is not positive, no face has area, or a UV is not finite.
 
     Source: Fernández Abrevaya et al. 2019, Sec. 4.1.
     """
     uv, faces = np.asarray(uv, dtype=np.float64), np.asarray(faces, dtype=np.int64)
     _check(uv, faces, size_px)
+    whole = np.flatnonzero(_has_area(uv[faces]))
+    if not len(whole):
+        raise InputError(f"rasterize_uv: all {len(faces):,} triangles of the UV map are collapsed")
     centres = pixel_centres(size_px).reshape(-1, 2)
     # libigl's 2-D tree corrupts memory: search in 3-D, with z = 0
     flat_uv, flat_centres = (np.pad(points, ((0, 0), (0, 1))) for points in (uv, centres))
-    _, face_ids, closest = igl.point_mesh_squared_distance(flat_centres, flat_uv, faces)
+    _, found, closest = igl.point_mesh_squared_distance(flat_centres, flat_uv, faces[whole])
+    face_ids = whole[found]
     corners = faces[face_ids]
     weights = _planar_weights(np.ascontiguousarray(closest[:, :2]), uv[corners])
     shape = (size_px, size_px)
     return PixelLookup(
         vertex_count=len(uv),
-        faces_of_pixels=torch.from_numpy(face_ids.astype(np.int64).reshape(shape)),
+        faces_of_pixels=torch.from_numpy(face_ids.reshape(shape)),
         corners=torch.from_numpy(corners.reshape(*shape, 3)),
         weights=torch.from_numpy(weights.reshape(*shape, 3)),
     )
@@ -103,13 +109,18 @@ def _check(uv: np.ndarray, faces: np.ndarray, size_px: int) -> None:
         raise InputError(f"rasterize_uv: {bad:,} of {len(uv):,} UVs are not finite")
 
 
+def _has_area(triangles: np.ndarray) -> np.ndarray:
+    """False for triangles that are a line or a point: any pixel on them is on a neighbour too."""
+    edges = np.roll(triangles, -1, axis=1) - triangles
+    double_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    return np.abs(double_area) > FLATTEST * (edges**2).sum(axis=2).max(axis=1)
+
+
 def _planar_weights(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Barycentric coordinates (P, 3), clamped to the triangle and renormalised."""
     to_corners = triangles - points[:, None]
     following = np.roll(to_corners, -1, axis=1)
     areas = to_corners[..., 0] * following[..., 1] - to_corners[..., 1] * following[..., 0]
     areas = np.roll(areas, -1, axis=1)  # the area opposite corner k belongs to corner k
-    total = areas.sum(axis=1, keepdims=True)
-    weights = np.divide(areas, total, out=np.full_like(areas, 1 / 3), where=total != 0)
-    weights = np.clip(weights, 0, 1)
+    weights = np.clip(areas / areas.sum(axis=1, keepdims=True), 0, 1)
     return weights / weights.sum(axis=1, keepdims=True)

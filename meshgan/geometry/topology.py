@@ -55,8 +55,9 @@ def boundary_loops(faces: Faces) -> list[Int[np.ndarray, " L"]]:
     """Vertex ids along each hole or outline, in the direction of the faces beside it.
 
     Returns:
-        int64 arrays, most vertices first (then the smallest id first); each starts at its smallest
-        vertex id. A vertex where two outlines touch belongs to both loops.
+        int64 arrays, most vertices first (then the smallest ids first); each starts at its smallest
+        vertex id. A vertex where two outlines touch belongs to both loops. Faces that are not
+        oriented alike leave outlines without direction; these are not returned.
     """
     following: dict[int, list[int]] = {}
     for start, end in _boundary_half_edges(faces).tolist():
@@ -66,7 +67,7 @@ def boundary_loops(faces: Faces) -> list[Int[np.ndarray, " L"]]:
         while following[start]:
             loops.extend(_walk(start, following))
     loops = [np.roll(loop, -int(np.argmin(loop))) for loop in loops]
-    return sorted(loops, key=lambda loop: (-len(loop), int(loop[0])))
+    return sorted(loops, key=lambda loop: (-len(loop), loop.tolist()))
 
 
 def euler_characteristic(vertex_count: int, faces: Faces) -> int:

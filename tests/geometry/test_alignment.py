@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from meshgan.errors import InputError, ShapeError
 from meshgan.geometry.alignment import Similarity, align_batch, procrustes
+from tests.geometry import shapes
 
 
 @settings(max_examples=20, deadline=None)
@@ -52,7 +53,7 @@ def test_never_reflects():
 def test_weight_zero_is_ignored():
     rng = np.random.default_rng(2)
     source = rng.normal(size=(10, 3))
-    target = source + [1.0, 2.0, 3.0]
+    target = source + np.array([1.0, 2.0, 3.0])
     target[7:] = 1000
     found = procrustes(source, target, weights=np.r_[np.ones(7), np.zeros(3)])
     np.testing.assert_allclose(found.apply(source)[:7], target[:7], atol=1e-12)
@@ -84,12 +85,12 @@ def test_batch_equals_one_by_one_and_keeps_sizes():
 def test_refusals():
     points = np.random.default_rng(5).normal(size=(5, 3))
     with pytest.raises(ShapeError, match="5 source and 4 target"):
-        procrustes(points, points[:4])
+        shapes.unchecked(procrustes)(points, points[:4])
     with pytest.raises(ShapeError, match="meshes of 5 vertices, reference of 4"):
-        align_batch(points[None], points[:4])
+        shapes.unchecked(align_batch)(points[None], points[:4])
     with pytest.raises(InputError, match="2 of 5 points have a positive weight"):
         procrustes(points, points, weights=np.array([1.0, 1, 0, 0, 0]))
     with pytest.raises(InputError, match="1 a negative"):
         procrustes(points, points, weights=np.array([1.0, 1, 1, 1, -1]))
     with pytest.raises(ShapeError, match="3 weights for 5 points"):
-        procrustes(points, points, weights=np.ones(3))
+        shapes.unchecked(procrustes)(points, points, weights=np.ones(3))

@@ -124,7 +124,7 @@ def test_voronoi_of_an_obtuse_triangle():
 
 def test_unknown_mass():
     with pytest.raises(InputError, match='kind is "full"'):
-        operators.mass_matrix.__wrapped__(HALF_SQUARE, ONE_FACE, "full")
+        shapes.unchecked(operators.mass_matrix)(HALF_SQUARE, ONE_FACE, "full")
 
 
 def test_triangles_without_area_stay_finite():

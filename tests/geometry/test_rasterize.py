@@ -72,16 +72,22 @@ def test_pixels_outside_take_the_closest_point():
     lower_left = np.tri(4, dtype=bool)
     assert covered.tolist() == lower_left.tolist()
     np.testing.assert_allclose(lookup.weights[0, 3], [0, 0.5, 0.5], atol=1e-12)
-    assert coverage(
-        rasterize_uv(*(lambda m: (m.uv, m.faces))(shapes.flat_square()), 16),
-        shapes.flat_square().uv,
-    ).all()
 
 
 def test_slivers_keep_their_place():
-    uv = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5], [0.5 + 1e-9, 0.5 + 1e-9]])
+    uv = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5], [0.5 + 1e-9, 0.5]])
     faces = np.array([[0, 1, 5], [0, 5, 4], [1, 2, 5], [2, 3, 4], [2, 4, 5], [3, 0, 4]])
     assert coverage(rasterize_uv(uv, faces, 31), uv).all()
+
+
+def test_collapsed_triangles_are_left_out():
+    uv = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5]])
+    on_a_line, whole = [[0, 4, 2], [2, 4, 0]], [[0, 1, 2], [0, 2, 3]]
+    lookup = rasterize_uv(uv, np.array(on_a_line + whole), 8)
+    assert lookup.faces_of_pixels.min() == 2
+    assert coverage(lookup, uv).all()
+    with pytest.raises(InputError, match="all 2 triangles of the UV map are collapsed"):
+        rasterize_uv(uv, np.array(on_a_line), 8)
 
 
 def test_refusals(patch):

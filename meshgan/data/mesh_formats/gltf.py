@@ -27,7 +27,7 @@ def read_gltf(content: bytes, path: Path) -> RawMesh:
         scene = trimesh.load_scene(
             io.BytesIO(content), file_type=kind, resolver=resolver, process=False
         )
-        meshes = [mesh for mesh in scene.dump() if isinstance(mesh, trimesh.Trimesh)]
+        meshes = _placed_meshes(scene)
     except Exception as error:  # trimesh raises whatever its parsers run into
         raise BadMesh(f"trimesh cannot read it ({error or type(error).__name__})") from error
     if not meshes:
@@ -58,6 +58,16 @@ def write_gltf(mesh: RawMesh, binary: bool) -> bytes:
         trimesh.Scene(shown), include_normals=False, embed_buffers=True
     )
     return files["model.gltf"]
+
+
+def _placed_meshes(scene: trimesh.Scene) -> list[trimesh.Trimesh]:
+    """In the order of the file; ``scene.dump`` has an order of its own."""
+    placed = []
+    for name, mesh in scene.geometry.items():
+        if isinstance(mesh, trimesh.Trimesh):
+            for node in sorted(scene.graph.geometry_nodes[name]):
+                placed.append(mesh.copy().apply_transform(scene.graph.get(node)[0]))
+    return placed
 
 
 def _document(content: bytes) -> dict[str, Any]:

@@ -87,7 +87,10 @@ def _one_uv_per_vertex(
     places = np.where(places > 0, places - 1, len(textures) + places)
     if places.min() < 0 or places.max() >= len(textures):
         raise BadMesh(f"a face names texture coordinate {places.max() + 1:,} of {len(textures):,}")
-    coordinates = numbers(textures, "texture coordinate")[places]
+    table = numbers(textures, "texture coordinate")
+    if len(table) == vertex_count and np.array_equal(places, ids):
+        return table
+    coordinates = table[places]
     uv = np.zeros((vertex_count, 2))
     uv[ids] = coordinates
     return uv if np.array_equal(uv[ids], coordinates) else None

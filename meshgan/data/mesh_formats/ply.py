@@ -130,4 +130,4 @@ def _faces(columns: dict) -> np.ndarray:
     if lists is None:
         return np.empty((0, 3), dtype=np.int64)
     counts, corners = lists
-    return split_polygons(counts, corners)
+    return split_polygons(counts, corners.astype(np.int64))

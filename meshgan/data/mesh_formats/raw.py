@@ -47,7 +47,7 @@ def split_polygons(
     polygon = np.repeat(np.arange(len(counts)), triangles)
     step = np.arange(len(polygon)) - np.repeat(np.cumsum(triangles) - triangles, triangles)
     first = starts[polygon]
-    return corners[np.stack([first, first + step + 1, first + step + 2], axis=1)].astype(np.int64)
+    return corners[np.stack([first, first + step + 1, first + step + 2], axis=1)]
 
 
 def numbers(rows: list[list[bytes]], what: str) -> Float[np.ndarray, "rows columns"]:

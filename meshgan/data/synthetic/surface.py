@@ -21,6 +21,7 @@ from meshgan.geometry.topology import is_disk
 MIDLINE_MM = 1e-6
 FINER = 0.8  # edge length at eyes and mouth against elsewhere
 FINER_REACH_MM = 60.0
+LID_RIMS, LIP_RIMS = 4, 2  # rings that keep the vertices of the control mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ def build_surface(bases: FaceBases, recipe: Recipe) -> Surface:
         faces,
         recipe.vertices,
         size=_wanted_size(rest, bases),
-        protected=np.unique(on_left),
+        protected=np.unique(np.concatenate([on_left, _rims(cut, bases, rest)])),
     )
     return _mirrored_surface(matrix, subset, control.mirror, _split(fine, partner, ids))
 
@@ -128,6 +129,13 @@ def _simplify_pose(bases: FaceBases, recipe: Recipe) -> np.ndarray:
             raise ConfigError(f'simplify_pose: "{name}" is no facial action')
         skin = skin + weight * bases.action[bases.action_names.index(name), : bases.skin_count]
     return bases.control.positions(skin)
+
+
+def _rims(cut: sparse.csr_matrix, bases: FaceBases, rest: Vertices) -> np.ndarray:
+    """Vertices of the left lids' and the lips' edges: without them a closed eye looks torn."""
+    eye, mouth = bases.control.eye_rings[0, :LID_RIMS], bases.control.mouth_rings[:LIP_RIMS]
+    rows = _rows_of_vertices(cut, np.concatenate([eye.ravel(), mouth.ravel()]))
+    return rows[rest[rows, 0] >= -MIDLINE_MM]
 
 
 def _on_midline(points: Vertices, rest: Vertices) -> Vertices:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -122,6 +122,15 @@ class Normalisation:
     scale: float
 
 
+@runtime_checkable
+class ResumableOrder(Protocol):
+    """Row numbers batch by batch, from where ``load_state_dict`` put it."""
+
+    def __next__(self) -> Int[np.ndarray, " B"]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
 class ImageStream:
     """Batches of normalised geometry images with their labels.
 
@@ -137,14 +146,14 @@ class ImageStream:
         images: np.ndarray,
         labels: Mapping[str, Int[np.ndarray, " N"]],
         normalisation: Normalisation,
-        order: Stream,
+        order: ResumableOrder,
     ) -> None:
         self.images, self.order, self.normalisation = images, order, normalisation
         self.labels = {name: torch.from_numpy(np.asarray(rows)) for name, rows in labels.items()}
 
     def next(self) -> Batch:
         """Images (B, 3, n, n) and labels (B,) by factor."""
-        rows = np.asarray(self.order.next())
+        rows = np.asarray(next(self.order))
         images = torch.from_numpy(np.asarray(self.images[rows], dtype=np.float32))
         images = (images - self.normalisation.mean) / self.normalisation.scale
         index = torch.from_numpy(rows)

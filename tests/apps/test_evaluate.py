@@ -1,0 +1,104 @@
+"""evaluate: all numbers together, the training data's beside them, a file that is whole."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from meshgan.apps.evaluate import evaluate
+from meshgan.cli.evaluate import Evaluate
+from meshgan.errors import InputError, ShapeError
+from tests.fakes import AdditiveModel, faces_of_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AdditiveModel(side=10)
+
+
+@pytest.fixture(scope="module")
+def store(model):
+    return faces_of_model(model, count=50)
+
+
+@pytest.fixture(scope="module")
+def result(model, store, tmp_path_factory):
+    out = tmp_path_factory.mktemp("scores")
+    fresh = faces_of_model(model, count=20, seed=8)
+    found = evaluate(model, store, seed=1, pairs=80, samples=30, out=out, fresh=fresh)
+    return found, out
+
+
+def test_holds_what_the_command_line_promises(result):
+    found, _ = result
+    for name in ("diversity", "diversity_identity", "diversity_expression"):
+        assert found["ratios"][name] == pytest.approx(found[name] / found["training"][name])
+        assert found["standard_error"][name] > 0
+    ratio = found["specificity"] / found["training"]["diversity"]
+    assert found["ratios"]["specificity"] == pytest.approx(ratio)
+    assert found["fresh"].keys() >= {"diversity", "specificity", "laplacian_residual"}
+    assert found["settings"]["training_meshes"] == 50
+    assert found["seconds"].keys() == {"diversity", "specificity", "quality"}
+
+
+def test_file_is_the_result(result):
+    found, out = result
+    assert json.loads((out / "metrics.json").read_text()) == found
+    assert [path.name for path in out.iterdir()] == ["metrics.json"]
+
+
+def test_the_seed_decides(model, store, result):
+    found, _ = result
+    again = evaluate(model, store, seed=1, pairs=80, samples=30)
+    for name in ("diversity", "specificity", "laplacian_residual"):
+        assert again[name] == found[name]
+    assert evaluate(model, store, ("diversity",), 2, 80)["diversity"] != found["diversity"]
+
+
+def test_only_what_was_asked_for(model, store):
+    found = evaluate(model, store, ["specificity"], pairs=5, samples=4)
+    assert "diversity" not in found
+    assert found["training"] == {}
+    assert found["ratios"] == {}
+    assert found["specificity"] > 0
+
+
+def test_refuses_unknown_and_missing_metrics(model, store):
+    with pytest.raises(InputError, match=r"embedding network .* is not part of this version"):
+        evaluate(model, store, ["diversity", "decoupling"])
+    with pytest.raises(InputError, match='"beauty" is not known; choose from diversity'):
+        evaluate(model, store, ["beauty"])
+    with pytest.raises(InputError, match="none given"):
+        evaluate(model, store, [])
+
+
+def test_refuses_another_topology(model, store):
+    with pytest.raises(ShapeError, match="100 vertices, the model 36"):
+        evaluate(AdditiveModel(side=6), store)
+    store = faces_of_model(model, count=5)
+    store.template = SimpleNamespace(topology_hash="0123456789abcdef")
+    with pytest.raises(ShapeError, match="topology 0123456789abcdef, the model"):
+        evaluate(model, store)
+
+
+def test_nothing_is_written_when_it_fails(model, store, tmp_path):
+    broken = AdditiveModel(side=10)
+    broken.template_vertices = broken.template_vertices * np.nan
+    with pytest.raises(InputError, match="not finite"):
+        evaluate(broken, store, pairs=5, samples=3, out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_command_passes_its_options(model, store, monkeypatch, tmp_path):
+    import meshgan.apps.face_model
+    import meshgan.data.store
+
+    monkeypatch.setattr(meshgan.apps.face_model, "load_model", lambda run: model)
+    monkeypatch.setattr(meshgan.data.store.Store, "open", lambda path: store)
+    command = Evaluate(
+        run=tmp_path, data=tmp_path, metrics="diversity, quality", pairs=7, samples=3, seed=4
+    )
+    summary = command()
+    assert summary["settings"]["metrics"] == ["diversity", "quality"]
+    assert (summary["settings"]["pairs"], summary["settings"]["seed"]) == (7, 4)

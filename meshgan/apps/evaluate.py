@@ -12,10 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from meshgan.data.store import Store
+from meshgan.data.synthetic.source import open_source
 from meshgan.errors import InputError, ShapeError
 from meshgan.evaluation.diversity import data_diversity, model_diversity
 from meshgan.evaluation.estimate import Estimate, FaceCollection, batch_size
 from meshgan.evaluation.quality import QualityMeter
+from meshgan.evaluation.source_oracle import ParametricSource, source_decoupling
 from meshgan.evaluation.specificity import sample_faces, specificity
 from meshgan.files import write_json
 from meshgan.geometry.mesh import topology_hash
@@ -25,9 +28,11 @@ from meshgan.seeding import generator
 log = logging.getLogger(__name__)
 
 METRICS = ("diversity", "specificity", "quality")
+ALL_METRICS = (*METRICS, "oracle")
 NOT_BUILT = {
     "decoupling": "decoupling by an embedding network (Dec-Id, Dec-Exp) is not part of this version"
 }
+GRID = 20  # persons and expressions of the oracle's grid
 RESULT_FILE = "metrics.json"
 
 
@@ -49,24 +54,28 @@ def evaluate(
     samples: int = 1000,
     out: Path | str | None = None,
     fresh: FaceCollection | None = None,
+    source: ParametricSource | None = None,
 ) -> dict[str, Any]:
     """Score ``model`` against the data it was trained on.
 
     Args:
         model: draws and decodes faces.
         store: its training data.
-        metrics: any of ``diversity``, ``specificity``, ``quality``.
+        metrics: any of ``diversity``, ``specificity``, ``quality``, ``oracle``.
         seed: of every draw; the same seed gives the same numbers.
         pairs: random pairs per diversity (the paper: 10,000).
         samples: faces for specificity and quality (the paper: 1,000).
         out: folder for ``metrics.json``; nothing is written if None.
         fresh: real faces that the model never saw: the floor of specificity.
+        source: the parametric source of the data (``data.synthetic.source.FaceSource``), which
+            ``oracle`` asks for the truth.
 
     Returns:
         ``diversity``, ``diversity_FACTOR``, ``specificity`` (mm), ``inverted_triangles`` (per
         mesh), ``laplacian_residual`` (1/mm); ``standard_error``, ``training``, ``fresh`` with the
         same keys; ``ratios``: each diversity and quality over the training data's, specificity
-        over the training data's diversity; ``seconds`` per metric and the settings.
+        over the training data's diversity; ``oracle_FACTOR`` and ``chance_FACTOR`` (0 to 1), the
+        source's own faces under ``fresh``; ``seconds`` per metric and the settings.
 
     Raises:
         InputError: an unknown metric, or one that this version does not have.
@@ -74,17 +83,18 @@ def evaluate(
 
     Source: Fernández Abrevaya et al. 2019, Sec. 5.3, Table 1.
     """
-    _check_metrics(metrics)
+    _check_metrics(metrics, source)
     _check_topology(
         model, {"training data": store} | ({} if fresh is None else {"fresh faces": fresh})
     )
     scores, seconds = Scores({}, {}, {}), {}
-    for metric in METRICS:
+    asked = _Questions(model, store, fresh, source, seed, pairs, samples)
+    for metric in ALL_METRICS:
         if metric not in metrics:
             continue
         log.info("measuring %s", metric)
         start = time.perf_counter()
-        _MEASURES[metric](scores, model, store, fresh, seed, pairs, samples)
+        _MEASURES[metric](scores, asked)
         seconds[metric] = round(time.perf_counter() - start, 3)
     result = _as_result(scores) | {
         "settings": {
@@ -102,33 +112,57 @@ def evaluate(
     return result
 
 
-def _measure_diversity(scores: Scores, model, store, fresh, seed, pairs, samples) -> None:
-    scores.model.update(model_diversity(model, pairs, seed))
-    scores.training.update(data_diversity(store, pairs, seed))
-    if fresh is not None:
-        scores.fresh.update(data_diversity(fresh, pairs, seed))
+@dataclass(frozen=True)
+class _Questions:
+    model: MeshModel
+    store: FaceCollection
+    fresh: FaceCollection | None
+    source: ParametricSource | None
+    seed: int
+    pairs: int
+    samples: int
 
 
-def _measure_specificity(scores: Scores, model, store, fresh, seed, pairs, samples) -> None:
-    faces = sample_faces(model, samples, seed)
-    scores.model["specificity"] = specificity(faces, store).estimate
-    if fresh is not None:
-        faces = torch.cat(list(_some_meshes(fresh, samples, seed)))
-        scores.fresh["specificity"] = specificity(faces, store).estimate
+def _measure_diversity(scores: Scores, asked: _Questions) -> None:
+    scores.model.update(model_diversity(asked.model, asked.pairs, asked.seed))
+    scores.training.update(data_diversity(asked.store, asked.pairs, asked.seed))
+    if asked.fresh is not None:
+        scores.fresh.update(data_diversity(asked.fresh, asked.pairs, asked.seed))
 
 
-def _measure_quality(scores: Scores, model, store, fresh, seed, pairs, samples) -> None:
-    meter = QualityMeter(model.template_vertices, model.faces)
-    scores.model.update(meter.measure([sample_faces(model, samples, seed)]))
-    scores.training.update(meter.measure(_some_meshes(store, samples, seed)))
-    if fresh is not None:
-        scores.fresh.update(meter.measure(_some_meshes(fresh, samples, seed)))
+def _measure_specificity(scores: Scores, asked: _Questions) -> None:
+    faces = sample_faces(asked.model, asked.samples, asked.seed)
+    scores.model["specificity"] = specificity(faces, asked.store).estimate
+    if asked.fresh is not None:
+        faces = torch.cat(list(_some_meshes(asked.fresh, asked.samples, asked.seed)))
+        scores.fresh["specificity"] = specificity(faces, asked.store).estimate
+
+
+def _measure_quality(scores: Scores, asked: _Questions) -> None:
+    meter = QualityMeter(asked.model.template_vertices, asked.model.faces)
+    scores.model.update(meter.measure([sample_faces(asked.model, asked.samples, asked.seed)]))
+    scores.training.update(meter.measure(_some_meshes(asked.store, asked.samples, asked.seed)))
+    if asked.fresh is not None:
+        scores.fresh.update(meter.measure(_some_meshes(asked.fresh, asked.samples, asked.seed)))
+
+
+def _measure_oracle(scores: Scores, asked: _Questions) -> None:
+    persons = expressions = GRID
+    assert asked.source is not None  # _check_metrics
+    found = source_decoupling(asked.model, asked.source, persons, expressions, asked.seed)
+    for shares, place in ((found["model"], scores.model), (found["source"], scores.fresh)):
+        place.update({name: _share(value, persons * expressions) for name, value in shares.items()})
+
+
+def _share(share: float, count: int) -> Estimate:
+    return Estimate(share, (share * (1 - share) / count) ** 0.5, count)
 
 
 _MEASURES = {
     "diversity": _measure_diversity,
     "specificity": _measure_specificity,
     "quality": _measure_quality,
+    "oracle": _measure_oracle,
 }
 
 
@@ -166,14 +200,20 @@ def _means(estimates: dict[str, Estimate]) -> dict[str, float]:
     return {name: estimate.mean for name, estimate in estimates.items()}
 
 
-def _check_metrics(metrics: Sequence[str]) -> None:
+def _check_metrics(metrics: Sequence[str], source: ParametricSource | None) -> None:
+    choice = f"choose from {', '.join(ALL_METRICS)}"
     if not metrics:
-        raise InputError(f"metrics: none given; choose from {', '.join(METRICS)}")
+        raise InputError(f"metrics: none given; {choice}")
     for name in metrics:
         if name in NOT_BUILT:
-            raise InputError(f"metrics: {NOT_BUILT[name]}; choose from {', '.join(METRICS)}")
-        if name not in METRICS:
-            raise InputError(f'metrics: "{name}" is not known; choose from {", ".join(METRICS)}')
+            raise InputError(f"metrics: {NOT_BUILT[name]}; {choice}")
+        if name not in ALL_METRICS:
+            raise InputError(f'metrics: "{name}" is not known; {choice}')
+    if "oracle" in metrics and source is None:
+        raise InputError(
+            "metrics: the oracle needs the parametric source of the data, whose truth is known; "
+            "leave it out for other data"
+        )
 
 
 def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) -> None:
@@ -192,3 +232,25 @@ def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) ->
                 f"evaluate: the {name} have topology {template.topology_hash}, the model {names}, "
                 f"both of {expected:,} vertices; give data of the model's template"
             )
+
+
+def default_source(store: Store) -> ParametricSource:
+    """The default faces at the resolution of a store.
+
+    Raises:
+        InputError: the store's template is not one of the default faces.
+    """
+    resolution = store.template.name.removeprefix("anny_")
+    try:
+        source = open_source(resolution)
+    except InputError as error:
+        raise InputError(
+            f'metrics: the oracle knows the truth of the default faces only, not of "'
+            f'{store.template.name}"; leave it out for other data'
+        ) from error
+    if source.template.topology_hash != store.template.topology_hash:
+        raise ShapeError(
+            f"metrics: the data have topology {store.template.topology_hash}, the default faces "
+            f"now {source.template.topology_hash}; build the data set again (meshgan data build)"
+        )
+    return source

@@ -39,7 +39,7 @@ ROWS = {
         "mm",
         "near that of fresh real faces; below it, the model copies",
     ),
-    "decoupling_identity": Row(
+    "oracle_identity": Row(
         "Identity found again",
         "same identity code, other expressions: still the same person?",
         "%",
@@ -47,7 +47,7 @@ ROWS = {
         100.0,
         1,
     ),
-    "decoupling_expression": Row(
+    "oracle_expression": Row(
         "Expression found again",
         "same expression code, other persons: still the same expression?",
         "%",
@@ -77,8 +77,8 @@ ROWS = {
 def metrics_table(metrics: Mapping[str, Any]) -> str:
     """The metrics that ``apps.evaluate.evaluate`` returned, as an HTML table.
 
-    Decoupling numbers may be merged in: ``decoupling_FACTOR`` as a share of 0 to 1, with the
-    source's own faces under ``fresh`` and the level of chance under ``chance_FACTOR``.
+    The oracle's shares (``oracle_FACTOR``, 0 to 1) stand beside those of the source's own faces
+    (``fresh``) and the level of chance (``chance_FACTOR``).
     """
     heads = (
         "",
@@ -124,7 +124,7 @@ def _row(name: str, row: Row, metrics: Mapping[str, Any]) -> str:
     if ratio is not None and name == "specificity":
         ratio_text += " <small>of diversity</small>"
     paper = PAPER_RATIOS.get(name)
-    chance = metrics.get(name.replace("decoupling_", "chance_")) if "decoupling" in name else None
+    chance = metrics.get(name.replace("oracle_", "chance_")) if "oracle" in name else None
     should_be = row.should_be if chance is None else f"{row.should_be}; chance {number(chance)} %"
     cells = [
         shown,

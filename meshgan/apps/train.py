@@ -159,7 +159,7 @@ class Prepared:
             "data": {
                 "path": str(data),
                 "meshes": self.store.count,
-                "content": self.store.content_hash(),
+                "content": self.store.content_hash,
             },
         }
 

@@ -22,7 +22,7 @@ class Evaluate(Command):
     out: Path | None = None
     """Folder for metrics.json."""
     metrics: str = "diversity,specificity,quality"
-    """Which numbers, separated by commas."""
+    """Which numbers, separated by commas; oracle as well where the data are default faces."""
     fresh: Path | None = None
     """DATA folder of real faces that the model never saw: the floor of specificity."""
     pairs: int = 10_000
@@ -33,18 +33,20 @@ class Evaluate(Command):
     """The same seed gives the same numbers."""
 
     def __call__(self) -> Summary:
-        from meshgan.apps.evaluate import evaluate
+        from meshgan.apps.evaluate import default_source, evaluate
         from meshgan.apps.face_model import load_model
         from meshgan.data.store import Store
 
         names = tuple(name.strip() for name in self.metrics.split(",") if name.strip())
+        store = Store.open(self.data)
         return evaluate(
             load_model(self.run),
-            Store.open(self.data),
+            store,
             metrics=names,
             seed=self.seed,
             pairs=self.pairs,
             samples=self.samples,
             out=self.out,
             fresh=None if self.fresh is None else Store.open(self.fresh),
+            source=default_source(store) if "oracle" in names else None,
         )

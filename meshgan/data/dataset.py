@@ -92,7 +92,7 @@ class MeshDataset:
         self,
         factor: str,
         kind: Weighting = "inverse_frequency",
-        population: Mapping[str, float] | None = None,
+        population: Mapping[str, float | int] | None = None,
     ) -> Float[np.ndarray, " K"]:
         """A weight per label, so that rare labels count; the mean over labelled samples is 1.
 
@@ -161,7 +161,7 @@ class MeshDataset:
         self,
         names: tuple[str, ...],
         kind: str,
-        population: Mapping[str, float] | None,
+        population: Mapping[str, float | int] | None,
         counts: np.ndarray,
     ) -> np.ndarray:
         if kind not in get_args(Weighting):

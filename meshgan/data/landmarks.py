@@ -125,7 +125,7 @@ class LandmarkSet:
         if outside.any():
             named = [
                 f"{self._label(number)} names vertex {self.corners[number].max():,}"
-                for number in np.flatnonzero(outside)
+                for number in np.flatnonzero(outside).tolist()
             ]
             raise InputError(
                 f"landmarks {self.name}: {'; '.join(named[:5])}"

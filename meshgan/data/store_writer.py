@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from meshgan.data.manifest import (
     FORMAT,
     MANIFEST_NAME,
@@ -23,10 +21,11 @@ from meshgan.data.manifest import (
 from meshgan.data.npz import write_npz
 from meshgan.data.row_checks import check_rows, extras_layout
 from meshgan.data.rows import FaceRows
+from meshgan.data.shard_files import table_of, write_vertices
 from meshgan.data.store_folder import lock, make_folder, refuse_content, remove_leftovers
 from meshgan.data.template import Template
 from meshgan.errors import ConfigError, InputError
-from meshgan.files import atomic_path, checksum
+from meshgan.files import checksum
 
 SHARD_BYTES = 64 * 2**20
 
@@ -194,7 +193,7 @@ class StoreWriter:
         while start < rows.count:
             room = self._shard_rows - self._pending_count
             part = rows.take(slice(start, start + room))
-            self._pending.append(_owned(part))
+            self._pending.append(part.copy())
             self._pending_count += part.count
             start += part.count
             if self._pending_count == self._shard_rows:
@@ -236,8 +235,8 @@ class StoreWriter:
         vertices_path = self.folder / draft.vertices_file
         table_path = self.folder / draft.table_file
         try:
-            _write_vertices(vertices_path, [rows.vertices for rows in self._pending])
-            write_npz(table_path, _table(self._pending))
+            write_vertices(vertices_path, [rows.vertices for rows in self._pending])
+            write_npz(table_path, table_of(self._pending))
             shard = replace(
                 draft,
                 vertices_sha256=checksum(vertices_path),
@@ -253,40 +252,14 @@ class StoreWriter:
         self._pending, self._pending_count = [], 0
 
 
-def _write_vertices(path: Path, parts: Sequence[np.ndarray]) -> None:
-    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for part in parts:
-            file.write(np.ascontiguousarray(part, dtype="<f4").data)
-
-
-def _table(parts: Sequence[FaceRows]) -> dict[str, np.ndarray]:
-    first = parts[0]
-    columns = {
-        name: np.concatenate([getattr(rows, name) for rows in parts]).astype(np.int64)
-        for name in ("subject", "sequence", "frame")
-    }
-    for name in first.labels:
-        columns[f"label.{name}"] = np.concatenate([rows.labels[name] for rows in parts]).astype(
-            np.int64
-        )
-    for name in first.extras:
-        columns[f"extra.{name}"] = np.concatenate([rows.extras[name] for rows in parts])
-    return columns
-
-
-def _owned(rows: FaceRows) -> FaceRows:
-    """A copy that stays right when the source reuses its arrays for the next batch."""
-    return FaceRows(
-        vertices=np.array(rows.vertices, dtype=np.float32),
-        labels={name: np.array(values) for name, values in rows.labels.items()},
-        subject=np.array(rows.subject),
-        sequence=np.array(rows.sequence),
-        frame=np.array(rows.frame),
-        extras={name: np.array(values) for name, values in rows.extras.items()},
-    )
+def _json_differences(before: Any, now: Any, name: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            text
+            for key in sorted(before.keys() | now.keys())
+            for text in _json_differences(before.get(key), now.get(key), f"{name}.{key}")
+        ]
+    return [] if before == now else [f"{name.lstrip('.')} (was {before!r}, now {now!r})"]
 
 
 def _as_json(folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,10 +273,7 @@ def _as_json(folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_differences(folder: Path, found: Manifest, asked: Manifest) -> None:
     fields = ("topology_hash", "factors", "subjects", "source_unit", "axis_map")
     wrong = [name for name in fields if getattr(found, name) != getattr(asked, name)]
-    for key in sorted(found.provenance.keys() | asked.provenance.keys()):
-        before, now = found.provenance.get(key), asked.provenance.get(key)
-        if before != now:
-            wrong.append(f"{key} (was {before!r}, now {now!r})")
+    wrong += _json_differences(found.provenance, asked.provenance)
     if found.appended:
         wrong.append("rows were appended since")
     if wrong:

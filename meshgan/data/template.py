@@ -1,4 +1,4 @@
-"""Template: the one topology that all meshes of a data set or a model share, and what is known of it.
+"""Template: the topology that the meshes of a data set or a model share, and its annotations.
 
 A template is a face with a UV map, named landmarks, a left-right map and named regions. It is kept
 in a single ``.npz`` file of plain arrays.
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
-from meshgan.arrays import VertexIds
 from meshgan.data.npz import read_npz, write_npz
 from meshgan.errors import FileFormatError, InputError, MeshGANError
 from meshgan.geometry.mesh import TriMesh
@@ -37,9 +37,9 @@ class Template:
 
     name: str
     mesh: TriMesh
-    landmarks: Mapping[str, VertexIds] = field(default_factory=dict)
-    mirror: VertexIds | None = None
-    regions: Mapping[str, VertexIds] = field(default_factory=dict)
+    landmarks: Mapping[str, Int[np.ndarray, " _"]] = field(default_factory=dict)
+    mirror: Int[np.ndarray, " V"] | None = None
+    regions: Mapping[str, Int[np.ndarray, " _"]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = {f"landmarks {name}": ids for name, ids in self.landmarks.items()}

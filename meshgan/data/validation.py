@@ -10,7 +10,8 @@ import numpy as np
 from meshgan.data.manifest import Manifest, Shard, read_manifest
 from meshgan.data.mesh_io import unit_of_length
 from meshgan.data.rows import UNLABELLED
-from meshgan.data.store import Store, map_vertices, read_table
+from meshgan.data.shard_files import map_vertices, read_table
+from meshgan.data.store import Store
 from meshgan.errors import FileFormatError, MeshGANError
 from meshgan.files import checksum
 from meshgan.reporting import progress

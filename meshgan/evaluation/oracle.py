@@ -135,12 +135,12 @@ def grid_retrieval(
 ) -> dict[str, float]:
     """How well persons (rows) and expressions (columns) of a grid are found again.
 
-    Keys: ``decoupling_identity``, ``decoupling_expression`` (shares, 0 to 1) and the level of
+    Keys: ``oracle_identity``, ``oracle_expression`` (shares, 0 to 1) and the level of
     chance, ``chance_identity`` = 1 / rows, ``chance_expression`` = 1 / columns.
     """
     return {
-        "decoupling_identity": retrieval(recovered.identity, rows, columns),
-        "decoupling_expression": retrieval(recovered.expression, columns, rows),
+        "oracle_identity": retrieval(recovered.identity, rows, columns),
+        "oracle_expression": retrieval(recovered.expression, columns, rows),
         "chance_identity": 1 / (int(rows.max()) + 1),
         "chance_expression": 1 / (int(columns.max()) + 1),
     }

@@ -1,7 +1,7 @@
 """Cut a mesh along a level line: triangles on the line are split, so that the cut is clean."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import sparse
 
 from meshgan.arrays import Faces
@@ -11,7 +11,7 @@ from meshgan.geometry.topology import unique_edges
 
 def clip_mesh(
     faces: Faces, values: Float[np.ndarray, " V"], snap: float = 0.12
-) -> tuple[sparse.csr_matrix, Faces]:
+) -> tuple[sparse.csr_matrix, Int[np.ndarray, "G 3"]]:
     """Keep the part of a mesh where ``values`` (linear on each triangle) is below zero.
 
     Vertices closer to the cut than ``snap`` of an edge are taken to lie on it, which leaves no
@@ -78,7 +78,7 @@ def _between(crossing: np.ndarray, share: np.ndarray, vertex_count: int) -> spar
     return sparse.csr_matrix((weights, (rows, crossing.ravel())), shape=shape)
 
 
-def _cut_faces(faces: Faces, values: np.ndarray, cut: _CutVertices) -> Faces:
+def _cut_faces(faces: Faces, values: np.ndarray, cut: _CutVertices) -> np.ndarray:
     corners = values[faces]
     whole = (corners <= 0).all(axis=1) & (corners < 0).any(axis=1)
     split = (corners < 0).any(axis=1) & (corners > 0).any(axis=1)

@@ -7,10 +7,11 @@ from typing import Literal, get_args
 
 import igl
 import numpy as np
+from jaxtyping import Int
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from meshgan.arrays import UV, Faces, VertexIds, Vertices
+from meshgan.arrays import UV, Faces, Vertices
 from meshgan.errors import InputError
 from meshgan.geometry.distortion import UVReport, flipped_triangles, report_uv
 from meshgan.geometry.mesh import TriMesh
@@ -33,6 +34,9 @@ TRIED: dict[str, tuple[str, ...]] = {  # weights in order of preference, until n
     "uniform": ("uniform",),
 }
 SLIM_ITERATIONS = 20
+NO_ANGLE = (
+    1e-7  # double area over squared longest edge that float64 edge lengths cannot tell from 0
+)
 PINNED = 1e8  # SLIM's weight on the outline: moves it by less than 1e-8 of the square
 
 
@@ -54,9 +58,9 @@ class UVMap:
 def parameterize(
     mesh: TriMesh,
     method: Method = "harmonic",
-    mirror: VertexIds | None = None,
+    mirror: Int[np.ndarray, " V"] | None = None,
     *,
-    corners: VertexIds | None = None,
+    corners: Int[np.ndarray, " C"] | None = None,
     size_px: int = 64,
 ) -> UVMap:
     """Map a disk-shaped mesh to the unit square.
@@ -137,7 +141,7 @@ def _found(topology: Topology) -> str:
 
 
 def _check_mirror(
-    mirror: VertexIds, loop: VertexIds, vertex_count: int, corners: VertexIds | None
+    mirror: np.ndarray, loop: np.ndarray, vertex_count: int, corners: np.ndarray | None
 ) -> None:
     ids = np.arange(vertex_count)
     if len(mirror) != vertex_count or mirror.min() < 0 or mirror.max() >= vertex_count:
@@ -156,7 +160,7 @@ def _check_mirror(
         )
 
 
-def _symmetrise(uv: np.ndarray, faces: Faces, mirror: VertexIds) -> np.ndarray:
+def _symmetrise(uv: np.ndarray, faces: Faces, mirror: np.ndarray) -> np.ndarray:
     symmetric = 0.5 * (uv + reflect(uv, mirror))
     if flipped := int(flipped_triangles(symmetric, faces).sum()):
         log.warning(
@@ -173,7 +177,7 @@ def _first_bijective(
     mesh: TriMesh, method: str, outline: np.ndarray, outline_uv: np.ndarray
 ) -> tuple[str, np.ndarray, dict[str, int]]:
     flipped_under: dict[str, int] = {}
-    for weights in TRIED[method]:
+    for weights in _defined(mesh, TRIED[method]):
         uv = WEIGHTS[weights](mesh.vertices, mesh.faces, outline, outline_uv)
         flipped = flipped_triangles(uv, mesh.faces)
         if not flipped.any():
@@ -191,6 +195,24 @@ def _first_bijective(
         f"{len(on_side)} faces have all corners on one side of the square "
         f"(first: {on_side[:5].tolist()}); remove these faces or choose other corners"
     )
+
+
+def _defined(mesh: TriMesh, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out weights that need angles if some triangles have none.
+
+    libigl's Delaunay flips do not end on such triangles.
+    """
+    points = np.asarray(mesh.vertices, dtype=np.float64)[mesh.faces]
+    longest = ((np.roll(points, -1, axis=1) - points) ** 2).sum(axis=2).max(axis=1)
+    collapsed = int((2 * face_areas(mesh.vertices, mesh.faces) <= NO_ANGLE * longest).sum())
+    kept = tuple(name for name in names if name not in ("cotangent", "intrinsic_delaunay"))
+    if not collapsed or kept == names:
+        return names
+    log.warning(
+        "uv: %d of %d triangles have no area and so no cotangents; %s weights used",
+        *(collapsed, mesh.face_count, kept[0].replace("_", " ")),
+    )
+    return kept
 
 
 def _flat_ears(faces: Faces, outline: np.ndarray, outline_uv: np.ndarray) -> np.ndarray:

@@ -32,7 +32,9 @@ class MeshRows(Protocol):
         ...
 
 
-def mean_vertex_distance(a: Array, b: Array) -> Array:
+def mean_vertex_distance(
+    a: Array, b: Array
+) -> Float[np.ndarray, "..."] | Float[Tensor, "..."] | np.floating:
     """Mean over the vertices of the distance between corresponding vertices, mm.
 
     Args:

@@ -44,7 +44,7 @@ class MirroredSubset:
 def collapse_edges(
     vertices: Vertices,
     faces: Faces,
-    target: float,
+    target: int,
     *,
     size: Float[np.ndarray, " V"] | None = None,
     count_as: Float[np.ndarray, " V"] | None = None,
@@ -64,7 +64,7 @@ def collapse_edges(
         count_as: how many vertices each stands for; one if None.
         protected: ids that must stay.
     """
-    mesh = _Collapsing(vertices, faces, protected)
+    mesh = _Collapsing(vertices, faces, np.asarray(protected, dtype=np.int64))
     size = np.ones(len(vertices)) if size is None else size
     count_as = np.ones(len(vertices)) if count_as is None else count_as
     queue = mesh.queue(size)
@@ -147,7 +147,7 @@ def _reflected(half: np.ndarray, half_faces: Faces, on_midline: np.ndarray) -> M
 class _Collapsing:
     """A mesh that loses vertices: neighbours and faces of each vertex, boundary edges."""
 
-    def __init__(self, vertices: Vertices, faces: Faces, protected: Sequence[int]) -> None:
+    def __init__(self, vertices: Vertices, faces: Faces, protected: np.ndarray) -> None:
         count = len(vertices)
         self.points = vertices.tolist()
         self.faces: list[tuple[int, int, int] | None] = [tuple(face) for face in faces.tolist()]
@@ -163,8 +163,8 @@ class _Collapsing:
         self.fixed = [False] * count
         for loop in boundary_loops(faces):
             self._add_border(loop.tolist())
-        for vertex in protected:
-            self.fixed[int(vertex)] = True
+        for vertex in protected.tolist():
+            self.fixed[vertex] = True
 
     def _add_border(self, loop: list[int]) -> None:
         for vertex, after in zip(loop, loop[1:] + loop[:1], strict=True):

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def square_corners(
-    vertices: Vertices, loop: VertexIds, mirror: VertexIds | None = None
+    vertices: Vertices, loop: VertexIds, mirror: Int[np.ndarray, " V"] | None = None
 ) -> Int[np.ndarray, "4"]:
     """Four outline vertices for the corners (0, 0), (1, 0), (1, 1), (0, 1) of the square.
 
@@ -40,7 +40,7 @@ def square_corners(
 
 
 def square_boundary(
-    vertices: Vertices, loop: VertexIds, corners: VertexIds
+    vertices: Vertices, loop: VertexIds, corners: Int[np.ndarray, " C"]
 ) -> tuple[Int[np.ndarray, " L"], Float[np.ndarray, "L 2"]]:
     """Lay an outline on the unit square's border, by arc length between the corners.
 
@@ -73,13 +73,15 @@ def square_boundary(
     return loop, uv
 
 
-def reflect(uv: UV, mirror: VertexIds) -> UV:
+def reflect(uv: UV, mirror: Int[np.ndarray, " V"]) -> UV:
     """Where each vertex would lie if its mirror vertex decided: (1 - u, v) of the partner."""
     partner = uv[mirror]
     return np.stack([1 - partner[:, 0], partner[:, 1]], axis=1)
 
 
-def symmetric_outline(outline: VertexIds, uv: UV, mirror: VertexIds) -> UV:
+def symmetric_outline(
+    outline: VertexIds, uv: Float[np.ndarray, "L 2"], mirror: Int[np.ndarray, " V"]
+) -> Float[np.ndarray, "L 2"]:
     """Mean of an outline's UVs (L, 2) and their reflection: stays on the square's border.
 
     The corners must be mirror pairs, as from ``square_corners`` with the same mirror map.
@@ -89,7 +91,7 @@ def symmetric_outline(outline: VertexIds, uv: UV, mirror: VertexIds) -> UV:
     return (0.5 * (spread + reflect(spread, mirror)))[outline]
 
 
-def _in_order(loop: VertexIds, corners: VertexIds) -> bool:
+def _in_order(loop: VertexIds, corners: Int[np.ndarray, " C"]) -> bool:
     places = [np.flatnonzero(loop == corner) for corner in corners]
     if any(len(place) != 1 for place in places):
         return False

@@ -9,7 +9,7 @@ from meshgan.errors import InputError
 from meshgan.geometry.topology import half_edges, vertex_adjacency
 
 
-def loop_matrix(vertex_count: int, faces: Faces) -> tuple[sparse.csr_matrix, Faces]:
+def loop_matrix(vertex_count: int, faces: Faces) -> tuple[sparse.csr_matrix, Int[np.ndarray, "4*F 3"]]:
     """One Loop step: each triangle becomes four, positions are smoothed.
 
     The old vertices keep their ids; edge e gets the new vertex V + e, edges in ascending order.
@@ -87,7 +87,7 @@ def _old_vertex_rows(vertex_count, faces, boundary_edges):
     return rows, columns, weights
 
 
-def _quartered(faces: Faces, middle: Int[np.ndarray, "3 F"]) -> Faces:
+def _quartered(faces: Faces, middle: Int[np.ndarray, "3 F"]) -> Int[np.ndarray, "4*F 3"]:
     a, b, c = faces.T
     ab, bc, ca = middle
     corners = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from meshgan.errors import ShapeError
 from meshgan.geometry.rasterize import PixelLookup
 
+ITEMS_AT_ONCE = 8  # meshes per sparse product: more leave the cache, fewer wait for threads
 BAG_TYPES = (torch.float32, torch.float16, torch.bfloat16)  # float64 has no fast bag on CPUs
 
 
@@ -68,7 +69,7 @@ class GeometryMap(nn.Module):
         else:
             pixels = self._gather(values)
         size = self.size_px
-        return pixels.transpose(1, 2).reshape(len(values), -1, size, size)
+        return pixels.transpose(1, 2).contiguous().view(len(values), values.shape[2], size, size)
 
     @torch.no_grad()
     def fuse(
@@ -139,6 +140,13 @@ class _Bags(NamedTuple):
     starts: Tensor
     weights: Tensor
 
+    def repeat(self, times: int, row_count: int) -> "_Bags":
+        """The same bags for several items whose ``row_count`` rows follow each other."""
+        items = torch.arange(times, device=self.ids.device)[:, None]
+        ids = (self.ids + row_count * items).view(-1)
+        starts = (self.starts + len(self.ids) * items).view(-1)
+        return _Bags(ids, starts, self.weights.repeat(times))
+
 
 class _BagSums(torch.autograd.Function):
     """A batched sparse product; its gradient is the same operation with the transposed bags."""
@@ -146,10 +154,13 @@ class _BagSums(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, bags: _Bags, transposed: _Bags) -> Tensor:
         ctx.bags, ctx.transposed = bags, transposed
-        if not len(values):
-            return values.new_empty(0, len(bags.starts), values.shape[2])
-        # one item at a time: its rows stay in the cache, and the ids are shared
-        return torch.stack([_bag_sum(rows, bags) for rows in values.contiguous()])
+        batch, row_count, channels = values.shape
+        sums = values.new_empty(batch, len(bags.starts), channels)
+        for start in range(0, batch, ITEMS_AT_ONCE):
+            rows = values[start : start + ITEMS_AT_ONCE]
+            found = _bag_sum(rows.reshape(-1, channels), bags.repeat(len(rows), row_count))
+            sums[start : start + len(rows)] = found.view(len(rows), -1, channels)
+        return sums
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:

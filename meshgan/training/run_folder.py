@@ -27,6 +27,9 @@ from meshgan.files import atomic_path, write_json
 log = logging.getLogger(__name__)
 PACKAGES = ("meshgan", "torch", "numpy", "scipy", "lightning-fabric", "libigl", "trimesh", "anny")
 
+BEFORE_CONFIG = {"template.npz", "model.json", "provenance.json"}
+"""Written before config.yaml: alone, they are what a start that was cut off leaves behind."""
+
 
 class RunFolder:
     """Paths and files of one RUN; every write is whole or not at all."""
@@ -54,7 +57,8 @@ class RunFolder:
             )
         if resume and not holds_run:
             raise InputError(f"{self.path}: there is no run to resume; leave out --resume")
-        if not holds_run and self.path.exists() and any(self.path.iterdir()):
+        foreign = {item.name for item in self.path.glob("*")} - BEFORE_CONFIG
+        if not holds_run and foreign:
             raise InputError(f"{self.path}: is not empty and not a run; choose another --out")
         self.path.mkdir(parents=True, exist_ok=True)
 

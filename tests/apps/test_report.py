@@ -19,7 +19,7 @@ METRICS = {
     "diversity": 4.5,
     "diversity_identity": 2.25,
     "specificity": 1.5,
-    "decoupling_identity": 0.97,
+    "oracle_identity": 0.97,
     "chance_identity": 0.05,
     "standard_error": {"diversity": 0.125},
     "training": {"diversity": 5.0, "diversity_identity": 2.5},

@@ -28,8 +28,8 @@ class RegionRule:
 class LandmarkRule:
     """A landmark set: base-mesh vertex ids, or "left_eye" / "right_eye" for a pupil."""
 
-    ids: tuple[int | str, ...]
-    names: tuple[str, ...] = ()
+    places: tuple[int | str, ...]
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,10 @@ def _expect_keys(table: dict[str, Any], expected: set[str], what: str) -> None:
 def _landmarks(table: dict[str, Any]) -> dict[str, LandmarkRule]:
     sets: dict[str, LandmarkRule] = {}
     for name, rule in table.items():
-        _expect_keys(rule, {"ids", "names", "extends"}, f"landmarks {name}")
+        _expect_keys(rule, {"places", "labels", "extends"}, f"landmarks {name}")
         before = sets[rule["extends"]] if "extends" in rule else LandmarkRule(())
-        sets[name] = LandmarkRule(before.ids + tuple(rule["ids"]), tuple(rule.get("names", ())))
+        places, labels = tuple(rule["places"]), tuple(rule.get("labels", ()))
+        sets[name] = LandmarkRule(before.places + places, labels)
     return sets
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from meshgan.arrays import Faces, VertexIds, Vertices
+from meshgan.arrays import Faces, Vertices
 from meshgan.data.synthetic.recipe import RegionRule
 from meshgan.errors import ConfigError
 from meshgan.geometry.topology import boundary_loops
@@ -14,8 +14,8 @@ from meshgan.geometry.topology import boundary_loops
 def find_regions(
     vertices: Vertices,
     faces: Faces,
-    mirror: VertexIds,
-    landmarks: VertexIds,
+    mirror: Int[np.ndarray, " V"],
+    landmarks: Int[np.ndarray, " L"],
     rules: dict[str, RegionRule],
 ) -> dict[str, Int[np.ndarray, " _"]]:
     """Apply region rules to a symmetric template.

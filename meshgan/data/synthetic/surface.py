@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 from scipy import sparse
 
-from meshgan.arrays import Faces, VertexIds, Vertices
+from meshgan.arrays import Faces, Vertices
 from meshgan.data.synthetic.bases import FaceBases
 from meshgan.data.synthetic.expressions import EMOTION_NAMES, Expressions
 from meshgan.data.synthetic.patch import EYE_STATIONS
@@ -33,8 +33,8 @@ class Surface:
 
     matrix: sparse.csr_matrix
     faces: Faces
-    mirror: VertexIds
-    landmarks: dict[str, VertexIds]
+    mirror: Int[np.ndarray, " V"]
+    landmarks: dict[str, Int[np.ndarray, " _"]]
 
 
 def build_surface(bases: FaceBases, recipe: Recipe) -> Surface:
@@ -82,7 +82,7 @@ def mean_expression(bases: FaceBases, surface: Surface) -> Vertices:
 
 def _subdivided(
     vertex_count: int, faces: Faces, steps: int
-) -> tuple[sparse.csr_matrix, Int[np.ndarray, "F 3"]]:
+) -> tuple[sparse.csr_matrix, np.ndarray]:
     matrix = sparse.identity(vertex_count, format="csr")
     for _ in range(steps):
         step, faces = loop_matrix(matrix.shape[0], faces)
@@ -92,15 +92,15 @@ def _subdivided(
 
 def _control_landmarks(
     bases: FaceBases, rules: dict[str, LandmarkRule]
-) -> dict[str, Int[np.ndarray, " L"]]:
+) -> dict[str, Int[np.ndarray, " _"]]:
     control = bases.control
     middle = EYE_STATIONS - 2 + (EYE_STATIONS - 2) // 2  # middle station of the middle row
     position = {int(id_): k for k, id_ in enumerate(control.skin)}
     position |= dict(zip(("left_eye", "right_eye"), control.eye_fill[:, middle], strict=True))
     for name, rule in rules.items():
-        if missing := [id_ for id_ in rule.ids if id_ not in position]:
+        if missing := [id_ for id_ in rule.places if id_ not in position]:
             raise ConfigError(f"landmarks {name}: {missing[:5]} are no vertices of the face patch")
-    return {name: np.array([position[id_] for id_ in rule.ids]) for name, rule in rules.items()}
+    return {name: np.array([position[id_] for id_ in rule.places]) for name, rule in rules.items()}
 
 
 def _rows_of_vertices(cut: sparse.csr_matrix, vertices: np.ndarray) -> np.ndarray:

@@ -52,6 +52,8 @@ class RunConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     step: StepConfig = field(default_factory=StepConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    part: Literal["train", "all"] = "train"
+    """Which people to train on: those of the training split, or everyone."""
     epochs: float | None = None
     """Passes of the discriminator over the training meshes; if given, sets train.iterations."""
 
@@ -170,7 +172,7 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
     Raises:
         InputError: the data set lacks a factor, or labels for one, or is too small.
     """
-    dataset = MeshDataset(store, split="train")
+    dataset = training_part(store, config.part)
     factors, labels = _present_labels(dataset, config)
     template = _with_uv(store.template, config.model.uv)
     lookup = rasterize_uv(template.mesh.uv, template.mesh.faces, config.model.image_size)
@@ -198,6 +200,11 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
         reference,
     )
     return Prepared(task, template, _with_length(config, len(dataset)), store)
+
+
+def training_part(store: Store, part: str) -> MeshDataset:
+    """The meshes that a run with this ``part`` learns from."""
+    return MeshDataset(store, split=None if part == "all" else "train")
 
 
 def _present_labels(

@@ -51,7 +51,7 @@ class Oracle:
         meshes: Float[Tensor, "N V 3"] | Float[np.ndarray, "N V 3"],
         neutral: Float[Tensor, "_ _ 3"] | Float[np.ndarray, "_ _ 3"],
         actions: Float[Tensor, "_ A"] | Float[np.ndarray, "_ A"],
-        components: int = 120,
+        components: int = 250,
         identity_components: int = 40,
         expression_components: int = 40,
         ridge: float = 1e-4,

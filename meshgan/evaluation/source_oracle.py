@@ -42,7 +42,7 @@ class ParametricSource(Protocol):
         ...
 
 
-def fit_source_oracle(source: ParametricSource, count: int = 1500, seed: int = 0) -> Oracle:
+def fit_source_oracle(source: ParametricSource, count: int = 1000, seed: int = 0) -> Oracle:
     """Learn to read persons and expressions from ``count`` fresh faces of a source.
 
     Args:
@@ -73,7 +73,7 @@ def source_decoupling(
     persons: int = 20,
     expressions: int = 20,
     seed: int = 0,
-    count: int = 1500,
+    count: int = 1000,
 ) -> dict[str, dict[str, float]]:
     """Oracle decoupling of a model, and of true faces of the source in the same kind of grid.
 

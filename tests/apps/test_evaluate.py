@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from meshgan.apps.evaluate import evaluate
+from meshgan.apps.evaluate import default_source, evaluate
 from meshgan.cli.evaluate import Evaluate
 from meshgan.errors import InputError, ShapeError
+from tests.evaluation.test_source_oracle import LinearSource
 from tests.fakes import AdditiveModel, faces_of_model
 
 
@@ -71,6 +72,20 @@ def test_refuses_unknown_and_missing_metrics(model, store):
         evaluate(model, store, ["beauty"])
     with pytest.raises(InputError, match="none given"):
         evaluate(model, store, [])
+
+
+def test_oracle_needs_a_source_and_takes_its_place(model, store):
+    with pytest.raises(InputError, match="oracle needs the parametric source"):
+        evaluate(model, store, ["oracle"])
+    found = evaluate(model, store, ["oracle"], source=LinearSource(model))
+    assert found["oracle_identity"] == found["fresh"]["oracle_identity"] == 1.0
+    assert found["chance_expression"] == pytest.approx(0.05)
+
+
+def test_default_source_refuses_other_data():
+    store = SimpleNamespace(template=SimpleNamespace(name="my scans", topology_hash="0"))
+    with pytest.raises(InputError, match='not of "my scans"'):
+        default_source.__wrapped__(store)
 
 
 def test_refuses_another_topology(model, store):

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from meshgan.data.store import Store
 from meshgan.data.synthetic.source import open_source
 from meshgan.errors import InputError, ShapeError
 from meshgan.evaluation.diversity import data_diversity, model_diversity
@@ -234,23 +233,27 @@ def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) ->
             )
 
 
-def default_source(store: Store) -> ParametricSource:
-    """The default faces at the resolution of a store.
+def default_source(template_name: str, topology: str) -> ParametricSource:
+    """The default faces on the template that a store names.
+
+    Args:
+        template_name: ``store.template.name``.
+        topology: ``store.template.topology_hash``.
 
     Raises:
-        InputError: the store's template is not one of the default faces.
+        InputError: the template is not one of the default faces.
+        ShapeError: it was, but the default faces have changed since.
     """
-    resolution = store.template.name.removeprefix("anny_")
     try:
-        source = open_source(resolution)
+        source = open_source(template_name.removeprefix("anny_"))
     except InputError as error:
         raise InputError(
-            f'metrics: the oracle knows the truth of the default faces only, not of "'
-            f'{store.template.name}"; leave it out for other data'
+            "metrics: the oracle knows the truth of the default faces only, not of "
+            f'"{template_name}"; leave it out for other data'
         ) from error
-    if source.template.topology_hash != store.template.topology_hash:
+    if source.template.topology_hash != topology:
         raise ShapeError(
-            f"metrics: the data have topology {store.template.topology_hash}, the default faces "
-            f"now {source.template.topology_hash}; build the data set again (meshgan data build)"
+            f"metrics: the data have topology {topology}, the default faces now "
+            f"{source.template.topology_hash}; build the data set again (meshgan data build)"
         )
     return source

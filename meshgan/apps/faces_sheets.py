@@ -33,6 +33,7 @@ class FaceSheets:
         yaw_deg: turn of the heads; a slight turn shows the profile and both cheeks.
         identity: the factor that says who it is.
         expression: the factor that says what the face does.
+        colour: sRGB of each vertex (V, 3), for example ``pictures.paint.paint_template``.
 
     Raises:
         InputError: the model has no such factor (when a sheet needs it).
@@ -44,6 +45,7 @@ class FaceSheets:
     yaw_deg: float = 14.0
     identity: str = "identity"
     expression: str = "expression"
+    colour: Float[np.ndarray, "V 3"] | None = None
 
     def random_faces(self, count: int = 24, columns: int = 8) -> Sheet:
         """Faces from random codes: what the model believes that people look like."""
@@ -175,7 +177,8 @@ class FaceSheets:
 
     def _draw(self, vertices: Float[Tensor, "B V 3"]) -> UInt8[np.ndarray, "B H W 3"]:
         faces = self.model.faces.cpu()
-        return render_faces(vertices, faces, self.size_px, box=self._frame)[:, :, self._columns]
+        pictures = render_faces(vertices, faces, self.size_px, colour=self.colour, box=self._frame)
+        return pictures[:, :, self._columns]
 
     def _compare(
         self, vertices: Float[Tensor, "B V 3"], reference: Float[Tensor, "B V 3"]

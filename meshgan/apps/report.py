@@ -13,6 +13,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
 from meshgan.apps.faces_sheets import FaceSheets
@@ -116,6 +118,7 @@ def model_sections(
     store: FaceCollection,
     seed: int = 0,
     curves: Mapping[str, Curve] | None = None,
+    colour: Float[np.ndarray, "V 3"] | None = None,
 ) -> list[Section]:
     """The sections of the standard report.
 
@@ -124,8 +127,9 @@ def model_sections(
         store: its training data, for the nearest real faces.
         seed: of every draw.
         curves: losses over the iterations (``pictures.plots.training_curves``); left out if None.
+        colour: sRGB of each vertex (``pictures.paint.paint_template``); plain skin if None.
     """
-    sheets = FaceSheets(model, seed)
+    sheets = FaceSheets(model, seed, colour=colour)
     sections = [
         Section.of_sheet("random_faces", sheets.random_faces()),
         Section.of_sheet("identity_in_all_expressions", sheets.one_identity_all_expressions()),

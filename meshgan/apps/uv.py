@@ -113,7 +113,7 @@ def draw_uv(mesh: TriMesh, uv_map: UVMap, lookup: PixelLookup):
     positions = (vertices - low) / (high - low).clamp(min=1e-6)
     images = GeometryMap(lookup)(torch.stack([positions, 0.5 + 0.5 * normals]))
     stretch = area_distortion(mesh.vertices, uv_map.uv, mesh.faces)[lookup.faces_of_pixels.numpy()]
-    grey = torch.from_numpy(1 / np.sqrt(stretch)).float().expand(3, -1, -1)
+    grey = torch.from_numpy(np.nan_to_num(1 / np.sqrt(stretch))).float().expand(3, -1, -1)
     cells = [[_enlarge(image) for image in (*images, grey)]]
     report = uv_map.report
     title = (

@@ -39,6 +39,9 @@ class Evaluate(Command):
 
         names = tuple(name.strip() for name in self.metrics.split(",") if name.strip())
         store = Store.open(self.data)
+        source = None
+        if "oracle" in names:
+            source = default_source(store.template.name, store.template.topology_hash)
         return evaluate(
             load_model(self.run),
             store,
@@ -48,5 +51,5 @@ class Evaluate(Command):
             samples=self.samples,
             out=self.out,
             fresh=None if self.fresh is None else Store.open(self.fresh),
-            source=default_source(store) if "oracle" in names else None,
+            source=source,
         )

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
         "build": "meshgan.cli.data:Build",
         "info": "meshgan.cli.data:Info",
         "validate": "meshgan.cli.data:Validate",
+        "split": "meshgan.cli.data:Split",
     },
     "template": {
         "show": "meshgan.cli.template:Show",

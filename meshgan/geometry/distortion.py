@@ -94,25 +94,31 @@ def flipped_triangles(uv: UV, faces: Faces) -> Bool[np.ndarray, " F"]:
 
 
 def area_distortion(vertices: Vertices, uv: UV, faces: Faces) -> Float[np.ndarray, " F"]:
-    """Share of the UV area over share of the surface, or the inverse if that is larger."""
+    """Share of the UV area over share of the surface, or the inverse if that is larger.
+
+    NaN for triangles that have no area on the surface: they cannot be distorted.
+    """
     flat = np.pad(np.asarray(uv, dtype=np.float64), ((0, 0), (0, 1)))
     shares = [
         areas / areas.sum() for areas in (face_areas(flat, faces), face_areas(vertices, faces))
     ]
     ratio = np.maximum(shares[0], 1e-300) / np.maximum(shares[1], 1e-300)
-    return np.maximum(ratio, 1 / ratio)
+    return np.where(_has_area(vertices, faces), np.maximum(ratio, 1 / ratio), np.nan)
 
 
 def angle_distortion(vertices: Vertices, uv: UV, faces: Faces) -> Float[np.ndarray, " F"]:
     """Larger over smaller singular value of each triangle's map from surface to UV.
 
+    NaN for triangles that have no area on the surface: they cannot be distorted.
+
     Source: Sander et al. 2001, "Texture mapping progressive meshes", Sec. 3 (the two values).
     """
     points = np.asarray(vertices, dtype=np.float64)[faces]
     first, second = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
-    length = np.maximum(np.linalg.norm(first, axis=1), 1e-300)
+    whole = _has_area(vertices, faces)
+    length = np.where(whole, np.linalg.norm(first, axis=1), 1)
     along = (first * second).sum(axis=1) / length
-    height = np.maximum(2 * face_areas(vertices, faces) / length, 1e-300)
+    height = np.where(whole, 2 * face_areas(vertices, faces) / length, 1)
     flat = np.asarray(uv, dtype=np.float64)[faces]
     columns = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     by_x = columns[0] / length[:, None]
@@ -121,7 +127,14 @@ def angle_distortion(vertices: Vertices, uv: UV, faces: Faces) -> Float[np.ndarr
     square_sum = (by_x**2).sum(axis=1) + (by_y**2).sum(axis=1)
     determinant = np.abs(_cross(by_x, by_y))
     spread = np.sqrt(np.maximum(square_sum**2 - 4 * determinant**2, 0))
-    return np.sqrt((square_sum + spread) / np.maximum(square_sum - spread, 1e-300))
+    ratio = np.sqrt((square_sum + spread) / np.maximum(square_sum - spread, 1e-300))
+    return np.where(whole, ratio, np.nan)
+
+
+def _has_area(vertices: Vertices, faces: Faces) -> np.ndarray:
+    points = np.asarray(vertices, dtype=np.float64)[faces]
+    longest = ((np.roll(points, -1, axis=1) - points) ** 2).sum(axis=2).max(axis=1)
+    return 2 * face_areas(vertices, faces) > FLATTEST * longest
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -129,5 +142,5 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _spread(values: np.ndarray) -> Spread:
-    median, p95 = np.quantile(values, [0.5, 0.95])
-    return Spread(float(median), float(p95), float(values.max()))
+    median, p95, maximum = np.nanquantile(values, [0.5, 0.95, 1])
+    return Spread(float(median), float(p95), float(maximum))

@@ -32,7 +32,7 @@ def render_faces(
     faces: Int[Tensor, "F 3"] | Int[np.ndarray, "F 3"],
     size_px: int = 256,
     yaw_deg: float = 0.0,
-    colour: Float[Tensor, "B _ 3"] | Float[np.ndarray, "B _ 3"] | None = None,
+    colour: Float[Tensor, "... _ 3"] | Float[np.ndarray, "... _ 3"] | None = None,
     box: Frame | None = None,
 ) -> UInt8[np.ndarray, "B S S 3"]:
     """Draw a batch of faces: lit, smooth, antialiased, on white, all at one scale.
@@ -42,7 +42,8 @@ def render_faces(
         faces: triangles, the same for all.
         size_px: side of each picture.
         yaw_deg: turn of the head; positive shows the subject's right cheek. Ignored with ``box``.
-        colour: sRGB of each vertex, 0 to 1; one skin tone if None.
+        colour: sRGB of each vertex, 0 to 1, (V, 3) for all faces or (B, V, 3), for example from
+            ``paint.paint_template``; one skin tone if None.
         box: the square to show, for pictures that must agree across calls
             (``camera.frame_faces``); chosen from ``vertices`` if None.
 
@@ -117,6 +118,7 @@ def _render(
     frame = frame_faces(vertices, yaw_deg) if box is None else box
     fine_px = size_px * SUPERSAMPLING
     at_once = max(1, BATCH_PIXELS // fine_px**2)
+    paint = None if paint is None else paint.expand_as(vertices)
     pictures = []
     for start in range(0, len(vertices), at_once):
         some = slice(start, start + at_once)
@@ -175,7 +177,7 @@ def _check(vertices: Tensor, paint: Tensor | None, size_px: int) -> None:
             f"render: {bad:,} of {len(vertices):,} meshes have vertices that are not finite; "
             "the model may have diverged"
         )
-    if paint is not None and paint.shape != vertices.shape:
+    if paint is not None and paint.shape not in (vertices.shape, vertices.shape[1:]):
         raise ShapeError(
             f"render: colours {tuple(paint.shape)} for vertices {tuple(vertices.shape)}; "
             "give one colour per vertex"

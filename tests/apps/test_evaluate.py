@@ -9,8 +9,7 @@ import pytest
 from meshgan.apps.evaluate import default_source, evaluate
 from meshgan.cli.evaluate import Evaluate
 from meshgan.errors import InputError, ShapeError
-from tests.evaluation.test_source_oracle import LinearSource
-from tests.fakes import AdditiveModel, faces_of_model
+from tests.fakes import AdditiveModel, LinearSource, faces_of_model
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +82,8 @@ def test_oracle_needs_a_source_and_takes_its_place(model, store):
 
 
 def test_default_source_refuses_other_data():
-    store = SimpleNamespace(template=SimpleNamespace(name="my scans", topology_hash="0"))
     with pytest.raises(InputError, match='not of "my scans"'):
-        default_source.__wrapped__(store)
+        default_source("my scans", "0123456789abcdef")
 
 
 def test_refuses_another_topology(model, store):

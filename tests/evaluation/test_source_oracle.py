@@ -1,44 +1,11 @@
-"""The oracle of a source: fresh people only, the truth in its place, the model beside true faces."""
+"""The oracle of a source: fresh people only, the model beside true faces."""
 
-import numpy as np
 import pytest
 import torch
 
-from meshgan.data.rows import FaceRows
 from meshgan.data.synthetic.plan import FRESH_PEOPLE
 from meshgan.evaluation.source_oracle import source_decoupling, true_grid
-from meshgan.seeding import generator
-from tests.fakes import AdditiveModel
-
-
-class LinearSource:
-    """The additive model as a source: a person is an identity code, actions an expression code."""
-
-    def __init__(self, model: AdditiveModel) -> None:
-        self.model, self.met = model, set()
-
-    def express(self, seed, subject, actions):
-        self.met.add(subject)
-        code = torch.from_numpy(generator(seed, "person", subject).standard_normal((1, 6)))
-        codes = {
-            "identity": code.expand(len(actions), -1),
-            "expression": torch.from_numpy(np.asarray(actions, dtype=np.float64)),
-            "noise": torch.zeros(len(actions), 2, dtype=torch.float64),
-        }
-        return self.model.decode(codes).numpy()
-
-    def neutral(self, seed, subject):
-        return self.express(seed, subject, np.zeros((1, 4)))[0]
-
-    def stream(self, plan, seed=0):
-        for number, take in enumerate(plan.takes):
-            rng = generator(seed, "take", plan.first_subject, number)
-            actions = rng.standard_normal((take.rows, 4)).astype(np.float32)
-            subject = plan.first_subject + take.subject
-            ids = np.full(take.rows, take.subject, dtype=np.int64)
-            yield FaceRows(
-                self.express(seed, subject, actions), {}, ids, ids, ids, {"actions": actions}
-            )
+from tests.fakes import AdditiveModel, LinearSource
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,17 @@ def test_unequal_areas():
     np.testing.assert_allclose(found, [2, 1.5])
 
 
+def test_triangles_without_area_are_left_out():
+    mesh = shapes.flat_square(5)
+    vertices = mesh.vertices.copy()
+    vertices[12] = vertices[13]
+    found = angle_distortion(vertices, mesh.uv, mesh.faces)
+    assert np.isnan(found).sum() == 2
+    assert np.isnan(area_distortion(vertices, mesh.uv, mesh.faces)).sum() == 2
+    report = report_uv(vertices, mesh.uv, mesh.faces, weights="none")
+    assert report.angle_distortion.maximum == np.nanmax(found)
+
+
 def test_report():
     mesh = shapes.flat_square(6, shake=0.3)
     half = mesh.uv * [0.5, 1]  # the left half of the square only

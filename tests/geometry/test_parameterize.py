@@ -93,6 +93,16 @@ def test_symmetric_even_if_the_triangles_are_not():
     assert parameterize(bent, "uniform", mirror).report.asymmetry < 1e-12
 
 
+def test_symmetry_gives_way_to_flips(caplog):
+    mesh, mirror = shapes.hill(9)
+    inner = mirror.reshape(9, 9)[1:-1, 1:-1]
+    inner[:] = inner[::-1].copy()  # partners in the wrong row: still an involution
+    found = parameterize(mesh, "harmonic", mirror)
+    assert "would flip in an exactly symmetric map" in caplog.text
+    assert found.report.flipped == 0
+    assert found.report.asymmetry > 0.1
+
+
 def test_outline_by_arc_length():
     # a rectangle 4 x 1 whose lower side is cut at 1 and 3
     vertices = np.array([[0.0, 0, 0], [1, 0, 0], [3, 0, 0], [4, 0, 0], [4, 1, 0], [0, 1, 0]])

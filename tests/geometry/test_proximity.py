@@ -122,6 +122,23 @@ def test_finds_itself_and_the_first_of_equals():
     assert distance.tolist() == [0, 0]
 
 
+def test_rounding_alone_decides():
+    # the same 16 displacements in many orders: all bounds are tight, all distances equal but for
+    # the last bits, and the smallest must still be found
+    rng = np.random.default_rng(0)
+    query = np.zeros((1, 16, 3), dtype=np.float32)
+    steps = rng.normal(size=(16, 3)).astype(np.float32)
+    references = np.stack([rng.permutation(steps) for _ in range(300)])
+    found, expected = nearest_mesh(query, references), brute_force_nearest(query, references)
+    assert found[1].tolist() == expected[1].tolist()
+    assert found[0].tolist() == expected[0].tolist()
+
+
+def test_first_of_many_equals():
+    one = smooth_meshes(1, 9)
+    assert nearest_mesh(one + 1, np.repeat(one, 100, axis=0))[1].tolist() == [0]
+
+
 def test_coherent_order():
     points = np.random.default_rng(0).random((1024, 3)) * [4, 1, 0.1]
     order = coherent_order(points, 16)

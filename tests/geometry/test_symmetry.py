@@ -8,7 +8,8 @@ from tests.geometry.shapes import flat_square, hill
 
 def test_finds_the_mirror_map_of_a_shifted_symmetric_mesh():
     mesh, mirror = hill(9)
-    np.testing.assert_array_equal(find_mirror(mesh.vertices + [5, 0, 0], mesh.faces), mirror)
+    shifted = mesh.vertices + np.array([5, 0, 0])
+    np.testing.assert_array_equal(find_mirror(shifted, mesh.faces), mirror)
 
 
 def test_none_if_a_vertex_is_out_of_place():

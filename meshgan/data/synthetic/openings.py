@@ -44,7 +44,8 @@ class Openings:
         """Posed control meshes with shaped membranes; eyeballs by centre and radius, mm."""
         shaped = points.copy()
         for side in (0, 1):
-            shaped[:, self._eyes[side]] = self._on_eyeball(points, side, centres[side], radii[side])
+            radius = float(radii[side])
+            shaped[:, self._eyes[side]] = self._on_eyeball(points, side, centres[side], radius)
         gap = np.linalg.norm(points[:, self._lips[0]] - points[:, self._lips[1]], axis=-1)
         sink = SINK * np.maximum(gap - CLOSED_MOUTH_MM, 0)
         shaped[:, self._mouth, 2] -= sink[:, None] * self._depth

@@ -5,19 +5,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Float
 
-from meshgan.data.synthetic import hm08
 from meshgan.data.synthetic.bases import HELPERS, JAW, LEFT_EYE, LEFT_POLE, FaceBases
+from meshgan.data.synthetic.blink import BLINKS, BlinkFit
 from meshgan.data.synthetic.contact import lid_contacts, lip_contact
 from meshgan.data.synthetic.jaw import JawHinge
 from meshgan.data.synthetic.openings import Openings
 from meshgan.data.synthetic.skin import Skin, apply_rows
 from meshgan.data.synthetic.transport import Transport
 from meshgan.data.synthetic.volume import SoftVolume
-
-BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
-LEAST_BLINK, MOST_BLINK = 0.6, 1.6
-# Away from the corners, where lids are close anyway.
-MIDDLE_OF_LID = slice(4, 11)
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,26 @@ class Terms:
         return cls(**{field.name: False for field in fields(cls)})
 
 
+def symmetric_actions(bases: FaceBases) -> Float[np.ndarray, "A S 3"]:
+    """The actions on the skin, each the mean of itself and its partner's reflection, float32.
+
+    As authored, left and right differ by up to a millimetre; people have an imbalance of their own.
+    """
+    action = bases.action[:, : bases.skin_count]
+    position = {name: k for k, name in enumerate(bases.action_names)}
+    partner = [position[_other_side(name)] for name in bases.action_names]
+    mirror = bases.control.mirror[: bases.skin_count]
+    reflected = action[partner][:, mirror] * np.float32([-1, 1, 1])
+    return np.float32(0.5) * (action + reflected)
+
+
+def _other_side(name: str) -> str:
+    for here, there in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(here):
+            return name.removesuffix(here) + there
+    return name
+
+
 class FaceRig:
     """The moving face, for any person.
 
@@ -58,7 +73,7 @@ class FaceRig:
         self.action_index = {name: k for k, name in enumerate(bases.action_names)}
         self.skin = Skin(count, bases.control.skin_faces)
         reference = bases.reference()
-        self.action = bases.action[:, :count].copy()
+        self.action = symmetric_actions(bases)
         opening = self.action_index["jawOpen"]
         joint = reference[count + JAW]
         self.jaw = JawHinge(self.skin, reference[:count], self.action[opening], joint)
@@ -67,6 +82,7 @@ class FaceRig:
         self.transport = Transport(self.skin, reference[:count])
         self.lips = lip_contact(bases.control, reference[:count])
         self.lids = lid_contacts(bases.control, reference[:count])
+        self.blinks = BlinkFit(bases.control)
         self.volume = SoftVolume(self.skin, bases.control)
         self.openings = Openings(bases.control)
         self._membrane = bases.control.membrane.astype(np.float32)
@@ -93,20 +109,14 @@ class PersonRig:
         self._radii = np.linalg.norm(poles - self._centres, axis=1)
         self._hinge = rig.jaw.axis(self.neutral)
         self._maps = rig.transport(self.neutral) if rig.terms.transport else None
-        self._gain = np.ones(len(rig.action), dtype=np.float32)
-        if rig.terms.lid_contact:
-            self._fit_blinks()
+        self._blink_ids = [rig.action_index[name] for name in BLINKS]
+        self._blink_changes = self._fitted_blinks() if rig.terms.lid_contact else None
 
-    def _fit_blinks(self) -> None:
-        """Scale the blinks so that a weight of one just closes the lids."""
-        for name, rings in zip(BLINKS, self._rig.control.eye_rings, strict=True):
-            upper = rings[0, list(hm08.UPPER_LID[MIDDLE_OF_LID])]
-            lower = rings[0, list(hm08.LOWER_LID[MIDDLE_OF_LID])]
-            k = self._rig.action_index[name]
-            path = self._transported(self._rig.action[k][None])[0, :, 1]
-            gap = self.neutral[upper, 1] - self.neutral[lower, 1]
-            closing = np.maximum(path[lower] - path[upper], 1e-3)
-            self._gain[k] = np.clip(np.median(gap / closing), LEAST_BLINK, MOST_BLINK)
+    def _fitted_blinks(self) -> np.ndarray:
+        """What to add to this person's two blinks so that they just close, (2, 3 S)."""
+        paths = self._transported(self._rig.action[self._blink_ids])
+        scales = [self._rig.blinks.scale(k, self.neutral, path) for k, path in enumerate(paths)]
+        return ((np.stack(scales)[..., None] - 1) * paths).reshape(len(BLINKS), -1)
 
     def _transported(self, displacements: Float[np.ndarray, "b S 3"]) -> np.ndarray:
         if self._maps is None:
@@ -119,8 +129,11 @@ class PersonRig:
         rig, terms = self._rig, self._rig.terms
         actions = actions.astype(np.float32)
         flat = rig.action.reshape(len(rig.action), -1)
-        displacements = ((actions * self._gain) @ flat).reshape(len(actions), -1, 3)
+        displacements = (actions @ flat).reshape(len(actions), -1, 3)
         skin = self.neutral + self._transported(displacements)
+        if self._blink_changes is not None:
+            change = actions[:, self._blink_ids] @ self._blink_changes
+            skin += change.reshape(skin.shape)
         if terms.jaw_hinge:
             opening = actions[:, rig.action_index["jawOpen"]]
             skin = rig.jaw.turn(skin, opening, self._hinge)

@@ -27,7 +27,7 @@ from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.parameterize import parameterize
 from meshgan.seeding import generator
 
-VERSION = 2  # raise it when the cached template changes for the same recipe
+VERSION = 3  # raise it when the cached template changes for the same recipe
 BLOCK = 64  # faces computed at once; fixed, so that rounding does not depend on the batch size
 
 

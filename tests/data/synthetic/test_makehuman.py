@@ -55,7 +55,7 @@ def test_target_in_millimetres(tmp_path):
 def test_bad_target(tmp_path, content):
     path = tmp_path / "bad.target"
     path.write_text(content)
-    with pytest.raises(FileFormatError, match="bad.target: expected rows 'vertex dx dy dz'"):
+    with pytest.raises(FileFormatError, match=r"bad\.target: expected rows 'vertex dx dy dz'"):
         read_target(path, 3)
 
 

@@ -19,7 +19,7 @@ _PUBLIC = {
     "metrics": "meshgan.evaluation",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from meshgan import evaluation as metrics

@@ -20,6 +20,7 @@ from meshgan.data.store_writer import StoreWriter
 from meshgan.data.synthetic.plan import FRESH_PEOPLE, plan_dataset
 from meshgan.data.synthetic.source import FaceSource, open_source
 from meshgan.files import read_json
+from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,9 @@ def demo(
     clock.lap("scores")
 
     log.info("4 of 4: pictures and report")
-    sections = model_sections(model.model, store, seed, training_curves_of(run))
+    sections = model_sections(
+        model.model, store, seed, training_curves_of(run), paint_template(model.template)
+    )
     metrics["seconds"] = {**clock.laps}
     report = write_report(
         out,

@@ -185,7 +185,11 @@ def _as_result(scores: Scores) -> dict[str, Any]:
     }
     if "specificity" in means["model"] and means["training"].get("diversity"):
         ratios["specificity"] = means["model"]["specificity"] / means["training"]["diversity"]
-    errors = {name: estimate.standard_error for name, estimate in scores.model.items()}
+    errors = {
+        name: estimate.standard_error
+        for name, estimate in scores.model.items()
+        if not name.startswith("chance_")
+    }
     return {
         **means["model"],
         "standard_error": errors,

@@ -11,6 +11,7 @@ from meshgan.apps.face_model import FaceModel
 from meshgan.data.mesh_io import write_mesh
 from meshgan.errors import InputError
 from meshgan.files import atomic_folder
+from meshgan.pictures.paint import paint_template
 from meshgan.pictures.render import render_faces
 from meshgan.pictures.sheet import contact_sheet, save_png
 
@@ -35,6 +36,7 @@ def sample_faces(
     if file_format not in FORMATS:
         raise InputError(f"--format {file_format}: expected one of {', '.join(FORMATS)}")
     model = FaceModel.load(run)
+    template = model.template
     started = time.perf_counter()
     codes = model.codes(count, seed, fix, labels)
     vertices = model.decode(codes).cpu().numpy()
@@ -43,9 +45,11 @@ def sample_faces(
     with atomic_folder(out) as folder:
         names = [f"face_{k:0{digits}d}.{file_format}" for k in range(count)]
         for name, face in zip(names, vertices, strict=True):
-            write_mesh(folder / name, model.template.mesh.with_vertices(face))
+            write_mesh(folder / name, template.mesh.with_vertices(face))
         np.savez(folder / "codes.npz", **{name: code.numpy() for name, code in codes.items()})
-        shown = render_faces(vertices[:SHEET_FACES], model.template.mesh.faces, size_px=200)
+        shown = render_faces(
+            vertices[:SHEET_FACES], template.mesh.faces, 200, colour=paint_template(template)
+        )
         columns = min(8, len(shown))
         rows = [list(shown[k : k + columns]) for k in range(0, len(shown), columns)]
         rows[-1] += [np.full_like(shown[0], 255)] * (columns - len(rows[-1]))

@@ -28,6 +28,7 @@ from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
+from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
 from meshgan.training.tasks.decoupled_gan import (
     DecoupledGAN,
@@ -198,6 +199,7 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
         config.step,
         _class_weights(dataset, factors, config),
         reference,
+        paint_template(template),
     )
     return Prepared(task, template, _with_length(config, len(dataset)), store)
 

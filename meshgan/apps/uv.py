@@ -17,6 +17,7 @@ from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.normals import vertex_normals
 from meshgan.geometry.parameterize import Method, UVMap, parameterize
 from meshgan.geometry.rasterize import PixelLookup, rasterize_uv
+from meshgan.geometry.symmetry import find_mirror
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.pictures.sheet import contact_sheet, save_png
 
@@ -27,6 +28,8 @@ def make_uv(
     mesh: Path | str, out: Path | str, method: Method = "harmonic", size_px: int = 64
 ) -> dict[str, Any]:
     """Write the UV map and the pixel lookup of a mesh file, and a picture beside them.
+
+    The map is left-right symmetric if the mesh is.
 
     Args:
         mesh: a mesh file with one outline, mm.
@@ -46,7 +49,8 @@ def make_uv(
         raise InputError(f"{out}: expected a name that ends in .npz")
     surface = read_mesh(mesh)
     started = time.perf_counter()
-    uv_map = parameterize(surface, method, size_px=size_px)
+    mirror = find_mirror(surface.vertices, surface.faces)
+    uv_map = parameterize(surface, method, mirror, size_px=size_px)
     lookup = rasterize_uv(uv_map.uv, surface.faces, size_px)
     seconds = time.perf_counter() - started
     write_lookup(out, uv_map, lookup)
@@ -63,6 +67,7 @@ def make_uv(
         "flipped": report.flipped,
         "flipped_under": dict(report.flipped_under),
         "size_px": size_px,
+        "asymmetry": report.asymmetry,
         "covered": report.covered_fraction,
         "distortion": {
             key: value

@@ -53,8 +53,8 @@ class FaceRows:
         """Number of faces, b."""
         return len(self.vertices)
 
-    def take(self, rows: slice) -> "FaceRows":
-        """The faces of a slice."""
+    def take(self, rows: slice | Int[np.ndarray, " k"]) -> "FaceRows":
+        """The faces of a slice, or of some row numbers."""
         return FaceRows(
             vertices=self.vertices[rows],
             labels={name: values[rows] for name, values in self.labels.items()},

@@ -172,3 +172,8 @@ def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
             raise FileFormatError(
                 f'"{name}" has type {array.dtype} and shape {array.shape}, expected {wanted}'
             )
+        if name in ("uv", "mirror") and len(array) != len(arrays["vertices"]):
+            count = len(arrays["vertices"])
+            raise FileFormatError(
+                f'"{name}" has {len(array):,} rows, but there are {count:,} vertices'
+            )

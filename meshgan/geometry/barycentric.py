@@ -59,7 +59,8 @@ def interpolate(
         (..., P, C).
     """
     corners = faces[face_ids]
-    return sum(values[..., corners[:, k], :] * weights[:, k, None] for k in range(3))
+    terms = [values[..., corners[:, k], :] * weights[:, k, None] for k in range(3)]
+    return terms[0] + terms[1] + terms[2]
 
 
 def sample_surface(

@@ -220,11 +220,13 @@ def _flat_ears(faces: Faces, outline: np.ndarray, outline_uv: np.ndarray) -> np.
     sides = np.zeros((int(faces.max()) + 1, 4), dtype=bool)
     near = 1e-12
     sides[outline] = np.hstack([outline_uv < near, outline_uv > 1 - near])
-    return np.flatnonzero(sides[faces].all(axis=1).any(axis=1))
+    shared = sides[faces].sum(axis=1) == 3
+    return np.flatnonzero(shared.sum(axis=1))
 
 
 def _cotangent(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
-    return igl.harmonic(np.asarray(vertices, dtype=np.float64), faces, outline, fixed, 1)
+    uv = igl.harmonic(np.asarray(vertices, dtype=np.float64), faces, outline, fixed, 1)
+    return np.asarray(uv)
 
 
 def _intrinsic_delaunay(
@@ -254,7 +256,7 @@ WEIGHTS: dict[str, Callable[[Vertices, Faces, np.ndarray, np.ndarray], UV]] = {
 
 def _harmonic(laplacian: sparse.csr_matrix, outline: np.ndarray, fixed: np.ndarray) -> UV:
     """Solve ``L uv = 0`` at the inner vertices, with the outline's UVs given."""
-    uv = np.zeros((laplacian.shape[0], 2))
+    uv = np.zeros((laplacian.diagonal().size, 2))
     uv[outline] = fixed
     inner = np.setdiff1d(np.arange(len(uv)), outline)
     if not len(inner):
@@ -277,7 +279,7 @@ def _slim(
     vertices = vertices / np.sqrt(face_areas(vertices, mesh.faces).sum())
     energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
     state = igl.slim_precompute(vertices, mesh.faces, start, energy, outline, fixed, PINNED)
-    uv = np.ascontiguousarray(igl.slim_solve(state, SLIM_ITERATIONS)[:, :2])
+    uv = np.asarray(igl.slim_solve(state, SLIM_ITERATIONS))[:, :2].copy()
     uv[outline] = fixed
     if flipped := int(flipped_triangles(uv, mesh.faces).sum()):
         log.warning(

@@ -71,9 +71,9 @@ def rasterize_uv(uv: UV, faces: Faces, size_px: int) -> PixelLookup:
     # libigl's 2-D tree corrupts memory: search in 3-D, with z = 0
     flat_uv, flat_centres = (np.pad(points, ((0, 0), (0, 1))) for points in (uv, centres))
     _, found, closest = igl.point_mesh_squared_distance(flat_centres, flat_uv, faces[whole])
-    face_ids = whole[found]
+    face_ids = whole[np.asarray(found)]
     corners = faces[face_ids]
-    weights = _planar_weights(np.ascontiguousarray(closest[:, :2]), uv[corners])
+    weights = _planar_weights(np.asarray(closest)[:, :2], uv[corners])
     shape = (size_px, size_px)
     return PixelLookup(
         vertex_count=len(uv),

@@ -9,7 +9,9 @@ from meshgan.errors import InputError
 from meshgan.geometry.topology import half_edges, vertex_adjacency
 
 
-def loop_matrix(vertex_count: int, faces: Faces) -> tuple[sparse.csr_matrix, Int[np.ndarray, "4*F 3"]]:
+def loop_matrix(
+    vertex_count: int, faces: Faces
+) -> tuple[sparse.csr_matrix, Int[np.ndarray, "4*F 3"]]:
     """One Loop step: each triangle becomes four, positions are smoothed.
 
     The old vertices keep their ids; edge e gets the new vertex V + e, edges in ascending order.

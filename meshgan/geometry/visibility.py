@@ -94,7 +94,7 @@ def interpolate_visible(
     ]
     pixels = attributes.new_zeros(batch * size * size, attributes.shape[-1])
     where = (image * size + row) * size + column
-    return pixels.index_copy(0, where, sum(terms)).view(batch, size, size, -1)
+    return pixels.index_copy(0, where, terms[0] + terms[1] + terms[2]).view(batch, size, size, -1)
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:
@@ -140,8 +140,8 @@ def _nearest(
     chosen = pixel_count.view(-1).nonzero().squeeze(1)
     count = pixel_count.view(-1).index_select(0, chosen)
     image, face = chosen // face_count, chosen % face_count
-    boxes = (part.view(-1, 2).index_select(0, chosen) for part in (corner, extent))
-    owner, row, column = _candidates(*boxes, count)
+    first_pixel, extent = (part.view(-1, 2).index_select(0, chosen) for part in (corner, extent))
+    owner, row, column = _candidates(first_pixel, extent, count)
     corners = faces.index_select(0, face) + (image * points.shape[1])[:, None]
     planes = _planes(points, depth, corners).index_select(0, owner)
     x = column.to(points.dtype) + 0.5 - planes[:, 0]

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -72,13 +73,19 @@ class DecoupledDiscriminator(nn.Module):
         self.branches = nn.ModuleDict(
             {name: Branch(channels, side, count, slope) for name, count in outputs.items()}
         )
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(
         self, images: Float[Tensor, "B 3 n n"], branches: Sequence[str] | None = None
     ) -> dict[str, tuple[Float[Tensor, "B K"], Float[Tensor, "B f"]]]:
         """Run the trunk and the named branches (all by default)."""
-        shared = run_convolutions(self.trunk, images, self.slope)
+        shared = self.shared(images)
         return {name: self.branches[name](shared) for name in branches or self.branches}
+
+    def shared(self, images: Float[Tensor, "B 3 n n"]) -> Float[Tensor, "B C s s"]:
+        """The trunk: what all branches see. Channels last, which convolutions prefer."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        return run_convolutions(self.trunk, images, self.slope)
 
     def realism(self, images: Float[Tensor, "B 3 n n"]) -> Float[Tensor, " B"]:
         """The Wasserstein value D(x) of each image."""

@@ -39,6 +39,9 @@ class GeometryMap(nn.Module):
 
     corners: Int[Tensor, "n n 3"]
     weights: Float[Tensor, "n n 3"]  # each row sums to 1
+    _pixel_starts: Tensor
+    _by_vertex: Tensor
+    _vertex_starts: Tensor
 
     def __init__(self, lookup: PixelLookup) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from meshgan.errors import InputError, JobError
-from meshgan.pictures.sheet import Sheet, colour_legend, contact_sheet, save_png
+from meshgan.pictures.sheet import GAP_PX, Sheet, colour_legend, contact_sheet, save_png
 
 
 def tile(value: int, height: int = 60, width: int = 40) -> np.ndarray:
@@ -19,7 +19,8 @@ def test_each_picture_is_pasted_once_and_in_order():
         np.argwhere((sheet == value).all(axis=-1)).mean(axis=0) for value in (10, 20, 30)
     )
     assert y10 == y20 < y30
-    assert x10 == x30 < x20
+    assert x10 == x30
+    assert (x20 - x10, y30 - y10) == (40 + GAP_PX, 60 + GAP_PX)
 
 
 def test_labels_and_title_leave_ink_outside_the_pictures():

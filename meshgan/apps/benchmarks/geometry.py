@@ -17,6 +17,7 @@ def run(rounds: int = 15, small: bool = False) -> dict[str, Any]:
     """Time forward and backward of a batch of meshes; the paper's sizes unless ``small``."""
     vertices, size_px, batch = (300, 16, 4) if small else (22_129, 64, 64)
     mesh = delaunay_disk(vertices)
+    assert mesh.uv is not None
     geometry_map = GeometryMap(rasterize_uv(mesh.uv, mesh.faces, size_px)).float()
     rng = seeding.torch_generator(0, "bench geometry")
     values = torch.randn(batch, vertices, 3, generator=rng).requires_grad_()

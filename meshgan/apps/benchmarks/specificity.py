@@ -18,6 +18,7 @@ def run(rounds: int = 3, small: bool = False) -> dict[str, Any]:
     """Time the nearest reference of every query; artificial smooth meshes, 5,500 vertices."""
     vertices, references, queries = (300, 64, 4) if small else (5_500, 2_000, 64)
     mesh = delaunay_disk(vertices)
+    assert mesh.uv is not None
     modes = _modes(mesh.uv)
     many = mesh.vertices + _random_faces(modes, references, "references")
     few = mesh.vertices + _random_faces(modes, queries, "queries")

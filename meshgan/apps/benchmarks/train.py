@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from meshgan.apps.benchmarks.timing import alternate
 
 from meshgan import seeding
 from meshgan.apps.benchmarks.disk import delaunay_disk
 from meshgan.apps.benchmarks.plain_gan import MeshStream, PlainGAN
+from meshgan.apps.benchmarks.timing import alternate
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
 from meshgan.geometry.rasterize import rasterize_uv
 from meshgan.models.discriminator import DecoupledDiscriminator

@@ -16,9 +16,11 @@ def run(rounds: int = 7, small: bool = False) -> dict[str, Any]:
     """Time the lookup of an image from a UV map; the paper's sizes unless ``small``."""
     vertices, size_px = (300, 16) if small else (22_129, 64)
     mesh = delaunay_disk(vertices)
+    uv, faces = mesh.uv, mesh.faces
+    assert uv is not None
     timing = alternate(
-        lambda: rasterize_uv(mesh.uv, mesh.faces, size_px),
-        lambda: plain_lookup(mesh.uv, mesh.faces, size_px),
+        lambda: rasterize_uv(uv, faces, size_px),
+        lambda: plain_lookup(uv, faces, size_px),
         rounds=rounds,
     )
     return {
@@ -35,7 +37,8 @@ def plain_lookup(
     from matplotlib.tri import Triangulation
 
     centres = pixel_centres(size_px).reshape(-1, 2)
-    face_ids = Triangulation(uv[:, 0], uv[:, 1], faces).get_trifinder()(*centres.T)
+    finder = Triangulation(uv[:, 0], uv[:, 1], faces).get_trifinder()
+    face_ids = np.asarray(finder(*centres.T))
     weights = barycentric_coordinates(centres, uv[faces[face_ids]])
     shape = (size_px, size_px)
     return face_ids.astype(np.int64).reshape(shape), weights.reshape(*shape, 3)

@@ -10,7 +10,7 @@ from meshgan.data.synthetic.patch import ControlMesh
 RINGS_THAT_TOUCH = 3
 LIP_FALLOFF = (1.0, 1.0, 1.0, 0.8, 0.55, 0.3, 0.1)
 LIP_STATIONS, LIP_SHARE_LOWER, LIP_BULGE = 21, 0.5, 0.25
-LID_FALLOFF = (1.0, 0.9, 0.6, 0.3)
+LID_FALLOFF = (1.0, 1.0, 1.0, 0.6, 0.3)
 LID_STATIONS, LID_SHARE_LOWER = 15, 0.25
 
 

@@ -10,6 +10,8 @@ from meshgan.data.synthetic.people import Person
 
 BLINK_CHANCE, BLINK_WIDTH = 0.5, 0.02
 TREMOR = 0.02
+FALL = 1.2  # offsets are slower than onsets
+LONGEST_RISE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,9 @@ def _envelope(frames: int, actions: int, rng: np.random.Generator) -> np.ndarray
     onset = rng.uniform(0.08, 0.2) + 0.06 * rng.normal(size=actions)
     rise = rng.uniform(0.12, 0.3) * np.exp(0.25 * rng.normal(size=actions))
     offset = rng.uniform(0.72, 0.88) + 0.05 * rng.normal(size=actions)
+    onset, rise = np.maximum(onset, 0), np.minimum(rise, LONGEST_RISE)
+    offset = np.minimum(offset, 1 - FALL * rise)  # everyone is back at rest in the end
     envelope = smooth_step((time - onset) / rise)
-    envelope *= 1 - smooth_step((time - offset) / (1.2 * rise))
-    envelope[[0, -1]] = 0
+    envelope *= 1 - smooth_step((time - offset) / (FALL * rise))
+    envelope[[0, -1]] = 0  # also of a single frame, and against rounding
     return envelope

@@ -224,6 +224,7 @@ class DecoupledGAN(Task):
         step: batch size, step ratio, optimisers.
         class_weights: by factor (K,), mean 1 over the labelled data; none for equal weights.
         reference: numbers of the training data, by the names that ``validate`` uses.
+        paint: colour of each vertex (V, 3), 0 to 1, for previews.
 
     Source: Fernández Abrevaya et al. 2019, Secs. 4.3 and 5.1.
     """
@@ -239,7 +240,9 @@ class DecoupledGAN(Task):
         step: StepConfig,
         class_weights: Mapping[str, Float[np.ndarray, " K"]] | None = None,
         reference: Mapping[str, float] | None = None,
+        paint: Float[np.ndarray, "V 3"] | None = None,
     ) -> None:
+        self.paint = paint
         self.generator, self.discriminator, self.mapped = generator, discriminator, mapped
         self.stream, self.weights, self.step = stream, loss, step
         self.reference = dict(reference or {})
@@ -296,19 +299,29 @@ class DecoupledGAN(Task):
         real = self._noisy(self.real_images(batch), rng)
         drawn = draw_codes(self.generator, len(real), turn, rng)
         fake = self._noisy(self.fake_images(drawn.codes), rng)
-        classified = [name for name in self.generator.factors if name not in weights.unclassified]
-        judged = self.discriminator(real, (REALISM, *classified))
-        realism = judged[REALISM][0].squeeze(1).float()
+        shared = self.discriminator.shared(real)
+        realism = self.discriminator.branches[REALISM](shared)[0].squeeze(1).float()
         terms = {
             "wasserstein": weights.gan
             * losses.wasserstein_discriminator(realism, self.discriminator.realism(fake).float()),
             "penalty": weights.gradient_penalty * self._penalty(real, fake, rng),
         }
-        for name in classified:
-            terms[name] = weights.discriminator_classification * losses.label_loss(
-                judged[name][0].float(), batch["labels"][name], self._class_weights(name)
-            )
+        for name in self.generator.factors:
+            if name not in weights.unclassified:
+                terms[name] = weights.discriminator_classification * self._classify(
+                    name, shared, batch["labels"][name]
+                )
         return terms
+
+    def _classify(
+        self, factor: str, shared: Float[Tensor, "B C s s"], labels: Int[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        """Label loss of one branch; where few are labelled, the branch sees only those."""
+        labelled = labels >= 0
+        if shared.device.type == "cpu" and labelled.sum() < len(labels) // 2:
+            shared, labels = shared[labelled], labels[labelled]
+        outputs = self.discriminator.branches[factor](shared)[0].float()
+        return losses.label_loss(outputs, labels, self._class_weights(factor))
 
     def generator_terms(self, rng: torch.Generator, turn: int) -> Terms:
         """Eq. 8, negated: what the generator minimises."""
@@ -417,7 +430,8 @@ class DecoupledGAN(Task):
             }
             codes[columns] = table
             faces = generator.decode(codes).cpu()
-            rows.append(list(render_faces(faces, generator.faces.cpu(), size_px=160)))
+            pictures = render_faces(faces, generator.faces.cpu(), 160, colour=self.paint)
+            rows.append(list(pictures))
         return contact_sheet(
             rows,
             title=f"{people} random people, every {columns}",

@@ -71,11 +71,25 @@ def test_symmetric_in_symmetric_out(rig, bases, reference, pose):
 
 
 def _lid_gaps(rig, points):
-    """Upper minus lower lid (mm) along the middle of both eyes, negative if they cross."""
-    rings = rig.control.eye_rings[:, 0]
-    upper = points[:, rings[:, list(hm08.UPPER_LID[3:12])], 1]
-    lower = points[:, rings[:, list(hm08.LOWER_LID[3:12])], 1]
-    return upper - lower
+    """What one sees between the lids from the front (faces, places), mm; negative if they cross.
+
+    Lids are thick: it is between the lowest of the upper and the highest of the lower rings.
+    """
+    gaps = []
+    for face, rings in ((face, rings) for face in points for rings in rig.control.eye_rings):
+        corners = face[rings[0, [hm08.EYE_MEDIAL, hm08.EYE_LATERAL]], 0]
+        places = np.linspace(*corners, 21)[4:17]
+        upper, lower = (
+            [_height(face[rings[ring, list(lid)]], places) for ring in range(3)]
+            for lid in (hm08.UPPER_LID, hm08.LOWER_LID)
+        )
+        gaps.append(np.min(upper, axis=0) - np.max(lower, axis=0))
+    return np.array(gaps)
+
+
+def _height(chain, places):
+    order = np.argsort(chain[:, 0])
+    return np.interp(places, chain[order, 0], chain[order, 1])
 
 
 def test_a_blink_closes_anyones_eyes_and_lids_never_cross(rig, bases, people, pose):
@@ -83,10 +97,11 @@ def test_a_blink_closes_anyones_eyes_and_lids_never_cross(rig, bases, people, po
     crossed = []
     for neutral in people:
         gaps = _lid_gaps(rig, pose(rig, neutral, BLINK, {"eyeBlink*": 1.2}))
-        assert np.median(gaps[0]) < 0.6
-        assert gaps.min() > -0.35
+        assert gaps.max() < 0.6
+        assert abs(np.median(gaps)) < 0.2
+        assert gaps.min() > -1  # towards the corners the lid's fold hangs over its edge
         crossed.append(_lid_gaps(linear, pose(linear, neutral, BLINK)).min())
-    assert np.mean(crossed) < -1.5  # plain blend shapes pass through each other
+    assert np.mean(crossed) < -2  # plain blend shapes pass through each other
 
 
 def test_lips_do_not_cross_when_pressed(rig, bases, people, pose):

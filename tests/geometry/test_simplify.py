@@ -83,3 +83,13 @@ def test_mirrored_refuses_triangles_across_the_plane():
     centred = square.vertices - [0.5, 0.5, 0]  # an even number of columns: none on the plane
     with pytest.raises(InputError, match="6 triangles cross the plane x = 0"):
         simplify_mirrored(centred, square.faces, 10)
+
+
+def test_never_turns_a_triangle_over():
+    """The whole of this polygon can be seen from none of its corners but from the origin alone."""
+    rim = [[0.9, 0.1], [1.4, 0.4], [-0.2, 1.3], [-0.2, -0.2], [-0.2, -1.3], [0.1, -0.3], [1, -0.6]]
+    vertices = np.pad(np.array([*rim, [0.0, 0.0]]), ((0, 0), (0, 1)))
+    faces = np.array([[7, k, (k + 1) % 7] for k in range(7)])
+    assert (signed_area(vertices, faces) > 0).all()
+    subset = collapse_edges(vertices, faces, 3, protected=range(7))
+    assert len(subset.kept) == 8

@@ -11,6 +11,7 @@ from meshgan.errors import InputError
 from meshgan.models.generator import NOISE, DecoupledGenerator
 
 WELL_LABELLED = 0.5
+ENOUGH_LABELS = 20  # for spreads measured on labels left out
 Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 """Starts a pass over the data: chunks of (row numbers (b,), displacements (b, 3V) in mm)."""
 
@@ -147,10 +148,32 @@ def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> tuple[np.nda
 
 def _span(means: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Basis (size, 3V) of label means about zero, scaled to unit deviation, and their codes."""
-    directions, deviations = principal_directions(means, min(size, len(means) - 1 or 1))
+    count = min(size, len(means) - 1 or 1)
+    directions, deviations = principal_directions(means, count)
+    spread = held_out_deviations(means, count) if len(means) >= ENOUGH_LABELS else deviations
     basis = np.zeros((size, means.shape[1]))
-    basis[: len(directions)] = directions * deviations[:, None]
+    basis[: len(directions)] = directions * spread[: len(directions), None]
     return basis, _project(means, basis)
+
+
+def held_out_deviations(
+    rows: Float[np.ndarray, "N W"], count: int, folds: int = 10
+) -> Float[np.ndarray, " k"]:
+    """Standard deviations along the leading principal directions, as rows left out show them.
+
+    Few rows in many dimensions point their principal directions at themselves: along these, new
+    rows vary less. Each fold's rows are measured along the directions of the others, rank by
+    rank; the result never rises from one rank to the next.
+    """
+    squares, seen = np.zeros(count), np.zeros(count)
+    part = np.arange(len(rows)) % folds
+    for fold in range(folds):
+        directions, _ = principal_directions(rows[part != fold], count)
+        along = rows[part == fold] @ directions.T
+        squares[: len(directions)] += (along**2).sum(axis=0)
+        seen[: len(directions)] += len(along)
+    variances = squares / np.maximum(seen, 1)
+    return np.sqrt(np.minimum.accumulate(variances))
 
 
 def _project(shapes: np.ndarray, basis: np.ndarray) -> np.ndarray:

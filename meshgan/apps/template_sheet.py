@@ -4,9 +4,10 @@ import colorsys
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
+from meshgan.arrays import UV
 from meshgan.data.template import Template
 from meshgan.pictures.camera import Frame, frame_faces
 from meshgan.pictures.render import render_faces
@@ -29,11 +30,13 @@ def draw_template(template: Template) -> Image.Image:
     else:
         cells["shape"] = _painted(template, None)
     if template.mirror is not None:
-        cells["mirror map: partners share a hue"] = _painted(template, _mirror_colours(template))
+        cells["mirror map: partners share a hue"] = _painted(
+            template, _mirror_colours(template.mesh.vertices, template.mirror)
+        )
     if template.regions:
         cells[f"{len(template.regions)} regions"] = _painted(template, _region_colours(template))
     if template.mesh.uv is not None:
-        cells["UV map, v up"] = _uv_layout(template)
+        cells["UV map, v up"] = _uv_layout(template, template.mesh.uv)
     title = (
         f"{template.name}: {template.vertex_count:,} vertices, "
         f"{template.mesh.face_count:,} triangles"
@@ -66,9 +69,10 @@ def _landmarks(template: Template, name: str, yaw_deg: float) -> UInt8[np.ndarra
     return np.array(picture)
 
 
-def _mirror_colours(template: Template) -> Float[np.ndarray, "V 3"]:
+def _mirror_colours(
+    vertices: Float[np.ndarray, "V 3"], mirror: Int[np.ndarray, " V"]
+) -> Float[np.ndarray, "V 3"]:
     """Colours by position on one side, darker on the other: a wrong partner shows as a speck."""
-    vertices, mirror = template.mesh.vertices, template.mirror
     on_right = vertices[:, 0] < vertices[mirror, 0]
     source = vertices[np.where(on_right, mirror, np.arange(len(vertices)))]
     low, high = source.min(axis=0), source.max(axis=0)
@@ -95,13 +99,13 @@ def _one_side(name: str) -> str:
     return name.removeprefix("left_").removeprefix("right_")
 
 
-def _uv_layout(template: Template) -> UInt8[np.ndarray, "S S 3"]:
+def _uv_layout(template: Template, uv: UV) -> UInt8[np.ndarray, "S S 3"]:
     """Triangles in the UV square, in the colours of the regions."""
     scale = 3
     side = scale * SIZE_PX
     picture = Image.new("RGB", (side, side), (255, 255, 255))
     pen = ImageDraw.Draw(picture)
-    places = np.stack([template.mesh.uv[:, 0], 1 - template.mesh.uv[:, 1]], axis=1) * (side - 1)
+    places = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1) * (side - 1)
     colours = (255 * _region_colours(template)[template.mesh.faces].mean(axis=1)).astype(int)
     for face, colour in zip(template.mesh.faces, colours.tolist(), strict=True):
         corners = [tuple(place) for place in places[face].tolist()]

@@ -23,11 +23,12 @@ from meshgan.files import write_json
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
 from meshgan.geometry.parameterize import parameterize
 from meshgan.geometry.rasterize import rasterize_uv
-from meshgan.models.baselines.additive import AdditiveModel, fit_additive, start_from_additive
+from meshgan.models.baselines.additive import AdditiveModel, fit_additive
 from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
+from meshgan.models.start import learn_remainder, start_from_additive
 from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
 from meshgan.training.tasks.decoupled_gan import (
@@ -303,6 +304,9 @@ def _make_generator(
         )
         model = _calibrated(model, reference, config)
         start_from_additive(generator, model, rng)
+        first = next(iter(factors))
+        if (labels[first] >= 0).all():
+            learn_remainder(generator, model, lambda: _displacements(dataset), labels, first)
     return generator
 
 

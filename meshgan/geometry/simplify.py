@@ -150,7 +150,8 @@ class _Collapsing:
     def __init__(self, vertices: Vertices, faces: Faces, protected: np.ndarray) -> None:
         count = len(vertices)
         self.points = vertices.tolist()
-        self.faces: list[tuple[int, int, int] | None] = [tuple(face) for face in faces.tolist()]
+        self.faces: list[list[int]] = faces.tolist()
+        self.dropped: set[int] = set()
         self.near: list[set[int]] = [set() for _ in range(count)]
         self.around: list[set[int]] = [set() for _ in range(count)]
         for index, (a, b, c) in enumerate(faces.tolist()):
@@ -197,7 +198,7 @@ class _Collapsing:
             for index in self.around[gone]
         )
 
-    def _stays_good(self, face: tuple[int, int, int], gone: int, stays: int) -> bool:
+    def _stays_good(self, face: list[int], gone: int, stays: int) -> bool:
         before = [self.points[v] for v in face]
         after = [self.points[stays if v == gone else v] for v in face]
         normal_before, normal_after = _area_vector(before), _area_vector(after)
@@ -215,9 +216,9 @@ class _Collapsing:
             if stays in face:
                 for vertex in face:
                     self.around[vertex].discard(index)
-                self.faces[index] = None
+                self.dropped.add(index)
             else:
-                self.faces[index] = tuple(stays if v == gone else v for v in face)
+                self.faces[index] = [stays if v == gone else v for v in face]
                 self.around[stays].add(index)
         entries = []
         for other in sorted(self.near[gone] - {stays}):
@@ -239,7 +240,8 @@ class _Collapsing:
         kept = np.flatnonzero(~np.array(self.gone))
         position = np.full(len(self.gone), -1)
         position[kept] = np.arange(len(kept))
-        faces = np.array([face for face in self.faces if face is not None], dtype=np.int64)
+        left = [face for k, face in enumerate(self.faces) if k not in self.dropped]
+        faces = np.array(left, dtype=np.int64)
         return Subset(kept, position[faces.reshape(-1, 3)])
 
 

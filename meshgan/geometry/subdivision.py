@@ -43,7 +43,7 @@ def loop_matrix(
     ]
     rows, columns, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
     shape = (vertex_count + len(edges), vertex_count)
-    matrix = sparse.coo_matrix((weights, (rows, columns)), shape=shape).tocsr()
+    matrix = sparse.csr_matrix((weights, (rows, columns)), shape=shape)
     return matrix, _quartered(faces, vertex_count + edge_of_side)
 
 

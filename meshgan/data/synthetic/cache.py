@@ -67,9 +67,8 @@ def _load(path: Path, key: str) -> Arrays | None:
 def _store(path: Path, key: str, arrays: Arrays) -> None:
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(
-                file, **arrays, cache_key=np.array(key), cache_checksum=np.array(_checksum(arrays))
-            )
+            marks = {"cache_key": np.array(key), "cache_checksum": np.array(_checksum(arrays))}
+            np.savez_compressed(file, allow_pickle=False, **arrays, **marks)
     except JobError as error:
         log.warning("the cache cannot be written, so this is built again next time: %s", error)
 

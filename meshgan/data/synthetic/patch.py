@@ -228,7 +228,7 @@ def _with_smooth_mouth(control: ControlMesh) -> ControlMesh:
     return ControlMesh(
         control.skin,
         control.faces,
-        sparse.vstack([eyes, weights[:, :skin_count]]).tocsr(),
+        sparse.csr_matrix(sparse.vstack([eyes, weights[:, :skin_count]])),
         control.mirror,
         control.eye_rings,
         control.mouth_rings,

@@ -128,6 +128,8 @@ def _regions(table: dict[str, Any]) -> dict[str, RegionRule]:
     rules = {}
     for name, rule in table.items():
         _expect_keys(rule, known, f"region {name}")
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in rule.items()}
+        values: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in rule.items()
+        }
         rules[name] = RegionRule(**values)
     return rules

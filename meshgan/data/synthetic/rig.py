@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float
+from scipy import sparse
 
 from meshgan.data.synthetic.bases import HELPERS, JAW, LEFT_EYE, LEFT_POLE, FaceBases
 from meshgan.data.synthetic.blink import BLINKS, BlinkFit
@@ -47,7 +48,7 @@ def symmetric_actions(bases: FaceBases) -> Float[np.ndarray, "A S 3"]:
     position = {name: k for k, name in enumerate(bases.action_names)}
     partner = [position[_other_side(name)] for name in bases.action_names]
     mirror = bases.control.mirror[: bases.skin_count]
-    reflected = action[partner][:, mirror] * np.float32([-1, 1, 1])
+    reflected = action[partner][:, mirror] * np.array([-1, 1, 1], dtype=np.float32)
     return np.float32(0.5) * (action + reflected)
 
 
@@ -85,7 +86,7 @@ class FaceRig:
         self.blinks = BlinkFit(bases.control)
         self.volume = SoftVolume(self.skin, bases.control)
         self.openings = Openings(bases.control)
-        self._membrane = bases.control.membrane.astype(np.float32)
+        self._membrane = sparse.csr_matrix(bases.control.membrane, dtype=np.float32)
 
     def person(self, neutral: Float[np.ndarray, "P 3"], tissue: float = 0.5) -> "PersonRig":
         """The rig of one person: neutral skin and helpers (mm), softness of the skin."""

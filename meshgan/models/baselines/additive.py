@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
 from meshgan.errors import InputError
-from meshgan.models.generator import NOISE, DecoupledGenerator
+from meshgan.models.generator import NOISE
 
 WELL_LABELLED = 0.5
 ENOUGH_LABELS = 20  # for spreads measured on labels left out
@@ -25,8 +24,7 @@ class AdditiveModel:
         bases: by name of a factor, then ``noise``: (d, 3V), mm per unit of code.
         codes: by factor the code of each label (K, d).
 
-    Source: Blanz & Vetter 1999 (linear 3DMM); used as the start of training, see
-    ``start_from_additive``.
+    Source: Blanz & Vetter 1999 (linear 3DMM); used as the start of training (``models.start``).
     """
 
     mean: Float[np.ndarray, " W"]
@@ -196,43 +194,3 @@ def principal_directions(
     deviations = np.sqrt(values[keep])
     directions = (vectors[:, keep].T @ rows) / (deviations * np.sqrt(len(rows)))[:, None]
     return directions, deviations
-
-
-@torch.no_grad()
-def start_from_additive(
-    generator: DecoupledGenerator, model: AdditiveModel, rng: torch.Generator, rest: float = 0.05
-) -> None:
-    """Make the generator equal to an additive model, with room left for what is not additive.
-
-    Two hidden units of opposite sign make a linear path through the leaky ReLU, since
-    f(x) - f(-x) = (1 + slope) x; each component of the codes gets such a pair. The other hidden
-    units keep random input weights and get output weights ``rest`` times their usual size. The
-    label codes become the model's.
-
-    Raises:
-        InputError: the hidden layer has fewer than two units per component of the codes.
-    """
-    width, components = generator.hidden.weight.shape
-    if width < 2 * components:
-        raise InputError(
-            f"model.hidden is {width}: the additive start needs two units for each of "
-            f"{components} code components; raise model.hidden or set start: random"
-        )
-    scale = float(generator.scale)
-    paths = torch.arange(components)
-    hidden, output = generator.hidden, generator.output
-    hidden.weight[: 2 * components] = 0
-    hidden.weight[2 * paths, paths] = 1
-    hidden.weight[2 * paths + 1, paths] = -1
-    hidden.bias[: 2 * components] = 0
-    output.weight.mul_(rest)
-    joined = np.concatenate([model.bases[name] for name in generator.code_sizes])
-    columns = torch.from_numpy(joined.T / (scale * (1 + generator.slope))).float()
-    output.weight[:, 2 * paths] = columns
-    output.weight[:, 2 * paths + 1] = -columns
-    output.bias.copy_(torch.from_numpy(model.mean / scale))
-    generator.draw_label_codes(rng)
-    for name, codes in model.codes.items():
-        held = generator.label_codes(name)
-        used = np.abs(model.bases[name]).max(axis=1) > 0
-        held[:, torch.from_numpy(used)] = torch.from_numpy(codes[:, used]).float()

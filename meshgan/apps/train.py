@@ -23,12 +23,12 @@ from meshgan.files import write_json
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
 from meshgan.geometry.parameterize import parameterize
 from meshgan.geometry.rasterize import rasterize_uv
-from meshgan.models.baselines.additive import AdditiveModel, fit_additive
+from meshgan.models.baselines.additive import fit_additive
 from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
-from meshgan.models.start import learn_remainder, start_from_additive
+from meshgan.models.start import bend_codes, start_from_additive
 from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
 from meshgan.training.tasks.decoupled_gan import (
@@ -184,7 +184,7 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
     mean = torch.from_numpy(np.asarray(dataset.mean(), dtype=np.float32))
     normalisation = Normalisation(geometry_map(mean[None])[0], scale)
     reference = _reference(dataset, list(factors), config)
-    generator = _make_generator(dataset, template, factors, labels, scale, config, reference)
+    generator = _make_generator(dataset, template, factors, labels, scale, config)
     laplacian, areas = _surface_operators(template)
     regulariser = laplacian_regulariser(laplacian, areas, scale, config.loss.laplacian_length_mm)
     reference["score/laplacian"] = _data_energy(dataset, regulariser, scale)
@@ -278,7 +278,6 @@ def _make_generator(
     labels: Mapping[str, np.ndarray],
     scale: float,
     config: RunConfig,
-    reference: Mapping[str, float],
 ) -> DecoupledGenerator:
     rng = seeding.torch_generator(config.train.seed, "weights")
     with torch.random.fork_rng(devices=[]):
@@ -302,11 +301,8 @@ def _make_generator(
             config.model.code_sizes,
             seeding.generator(config.train.seed, "additive"),
         )
-        model = _calibrated(model, reference, config)
         start_from_additive(generator, model, rng)
-        first = next(iter(factors))
-        if (labels[first] >= 0).all():
-            learn_remainder(generator, model, lambda: _displacements(dataset), labels, first)
+        bend_codes(generator, model, rng)
     return generator
 
 
@@ -344,27 +340,6 @@ def _displacements(
     for start in range(0, len(dataset), size):
         rows = np.arange(start, min(start + size, len(dataset)))
         yield rows, (dataset.vertices(rows) - reference).reshape(len(rows), -1)
-
-
-def _calibrated(
-    model: AdditiveModel, reference: Mapping[str, float], config: RunConfig, pairs: int = 400
-) -> AdditiveModel:
-    """Scale all factors but the first so that pairs sharing the first vary as the data's do.
-
-    A Gaussian of the data's covariance is spread more evenly than the data, whose faces gather
-    around the neutral one: at equal variance its mean pair distance is larger.
-    """
-    first, *others = config.model.codes
-    target = reference.get(f"score/diversity_{first}", 0.0)
-    if not others or target <= 0:
-        return model
-    rng = seeding.generator(config.train.seed, "calibration")
-    varied = {name: basis for name, basis in model.bases.items() if name != first}
-    difference = sum(
-        rng.normal(0, np.sqrt(2), (pairs, len(basis))) @ basis for basis in varied.values()
-    )
-    spread = np.linalg.norm(np.reshape(difference, (pairs, -1, 3)), axis=2).mean()
-    return model.scaled({name: float(target / spread) for name in varied})
 
 
 def _reference(dataset: MeshDataset, factors: Sequence[str], config: RunConfig) -> dict[str, float]:

@@ -23,6 +23,8 @@ class AdditiveModel:
         mean: mean displacement (3V,), mm.
         bases: by name of a factor, then ``noise``: (d, 3V), mm per unit of code.
         codes: by factor the code of each label (K, d).
+        shared: factors, and noise, that share the principal directions of what is left.
+        samples: their codes side by side (n, d), of faces that the model was fitted on.
 
     Source: Blanz & Vetter 1999 (linear 3DMM); used as the start of training (``models.start``).
     """
@@ -30,14 +32,8 @@ class AdditiveModel:
     mean: Float[np.ndarray, " W"]
     bases: dict[str, Float[np.ndarray, "_ W"]]
     codes: dict[str, Float[np.ndarray, "_ _"]]
-
-    def scaled(self, gains: Mapping[str, float]) -> "AdditiveModel":
-        """The same label shapes with another spread: bases times gain, codes divided by it."""
-        return AdditiveModel(
-            self.mean,
-            {name: basis * gains.get(name, 1.0) for name, basis in self.bases.items()},
-            {name: codes / gains.get(name, 1.0) for name, codes in self.codes.items()},
-        )
+    shared: tuple[str, ...]
+    samples: Float[np.ndarray, "_ _"]
 
     def displacements(self, codes: Mapping[str, np.ndarray]) -> Float[np.ndarray, "B W"]:
         """Displacements (B, 3V) in mm."""
@@ -101,6 +97,8 @@ def fit_additive(
         residual[labelled] -= means[residual_labels[name][labelled]].astype(np.float32)
     shared = {name: code_sizes[name] for name in (*weak, NOISE) if code_sizes.get(name)}
     directions, deviations = principal_directions(residual, sum(shared.values()))
+    samples = np.zeros((len(residual), sum(shared.values())))
+    samples[:, : len(directions)] = residual @ directions.T / deviations
     start = 0
     for name, size in shared.items():
         basis = np.zeros((size, len(mean)))
@@ -109,7 +107,10 @@ def fit_additive(
         bases[name], start = basis, start + size
         if name != NOISE:
             codes[name] = _project(tracked[name].result(), basis)
-    return AdditiveModel(mean, {name: bases[name] for name in code_sizes if name in bases}, codes)
+    bases = {
+        name: bases.get(name, np.zeros((size, len(mean)))) for name, size in code_sizes.items()
+    }
+    return AdditiveModel(mean, bases, codes, tuple(shared), samples)
 
 
 class _Means:

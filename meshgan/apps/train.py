@@ -210,6 +210,12 @@ def training_part(store: Store, part: str) -> MeshDataset:
     return MeshDataset(store, split=None if part == "all" else "train")
 
 
+def training_part_of(run: Path | str, store: Store) -> MeshDataset:
+    """The meshes of ``store`` that the RUN learned from (or would have, if it is another store)."""
+    config = configuration.read(RunConfig, RunFolder(run).config_file)
+    return training_part(store, config.part)
+
+
 def _present_labels(
     dataset: MeshDataset, config: RunConfig
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, np.ndarray]]:

@@ -35,6 +35,7 @@ class Evaluate(Command):
     def __call__(self) -> Summary:
         from meshgan.apps.evaluate import default_source, evaluate
         from meshgan.apps.face_model import load_model
+        from meshgan.apps.train import training_part_of
         from meshgan.data.store import Store
 
         names = tuple(name.strip() for name in self.metrics.split(",") if name.strip())
@@ -44,7 +45,7 @@ class Evaluate(Command):
             source = default_source(store.template.name, store.template.topology_hash)
         return evaluate(
             load_model(self.run),
-            store,
+            training_part_of(self.run, store),
             metrics=names,
             seed=self.seed,
             pairs=self.pairs,

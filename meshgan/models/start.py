@@ -9,7 +9,10 @@ from torch import Tensor
 
 from meshgan.errors import InputError
 from meshgan.models.baselines.additive import AdditiveModel
-from meshgan.models.generator import DecoupledGenerator
+from meshgan.models.generator import NOISE, DecoupledGenerator
+
+RATE = 1e-2  # of Adam while the bend is learned
+NEARNESS = 3e-5  # weight of staying near the identity, in units of the energy distance
 
 
 @torch.no_grad()
@@ -56,16 +59,17 @@ def bend_codes(
     generator: DecoupledGenerator,
     model: AdditiveModel,
     rng: torch.Generator,
-    iterations: int = 2000,
+    iterations: int = 3000,
     batch: int = 512,
 ) -> None:
     """Let Gaussian codes become expressions that occur, with the hidden units that are free.
 
     Expressions do not fill a Gaussian: faces rest, or move along a few ways to a few emotions. The
-    free units learn a bend c = z + A f(U z + u) of the codes that share the residual's principal
+    free units learn a bend c = g z + A f(U z + u) of the codes that share the residual's principal
     directions, such that bent Gaussian codes are distributed like those of the training faces
-    (least energy distance). The generator stays two layers; the labels' codes are then those
-    whose bent value is the label's.
+    (least energy distance). U sees the factors' codes and not the noise, which would otherwise
+    choose the expression as well. The generator stays two layers; the labels' codes are then
+    those whose bent value is the label's.
 
     Args:
         generator: started from ``model`` by ``start_from_additive``; changed in place.
@@ -78,42 +82,57 @@ def bend_codes(
     """
     used = 2 * sum(generator.code_sizes.values())
     free = len(generator.hidden.weight) - used
-    if free < 1 or not model.shared:
+    factors = [name for name in model.shared if name in model.codes]
+    if free < 1 or not factors:
         return
     basis = np.concatenate([model.bases[name] for name in model.shared])
     reach = torch.from_numpy(np.linalg.norm(basis, axis=1)).float()
-    bend = Bend(len(reach), free, generator.slope, rng)
+    seen = sum(generator.code_sizes[name] for name in factors)
+    bend = Bend(seen, len(reach), free, generator.slope, rng)
     _fit_bend(bend, torch.from_numpy(model.samples).float(), reach, rng, iterations, batch)
-    columns = torch.cat([_columns(generator, name) for name in model.shared])
+    columns = torch.cat([_columns(generator, name) for name in factors])
     with torch.no_grad():
         generator.hidden.weight[used:] = 0
         generator.hidden.weight[used:, columns] = bend.inner.weight
         generator.hidden.bias[used:] = bend.inner.bias
         moved = torch.from_numpy(basis.T).float() @ bend.outer.weight
         generator.output.weight[:, used:] = moved / generator.scale
+        if generator.code_sizes[NOISE]:
+            paths = 2 * _columns(generator, NOISE)
+            generator.output.weight[:, paths] *= bend.gain
+            generator.output.weight[:, paths + 1] *= bend.gain
     sizes = {name: generator.code_sizes[name] for name in model.shared}
-    for name in model.shared:
-        if name in model.codes:
-            target = torch.from_numpy(model.codes[name]).float()
-            generator.label_codes(name).copy_(_codes_that_bend_to(target, name, sizes, bend, rng))
+    for name in factors:
+        target = torch.from_numpy(model.codes[name]).float()
+        generator.label_codes(name).copy_(_codes_that_bend_to(target, name, sizes, bend, rng))
 
 
 class Bend(torch.nn.Module):
-    """c = z + A f(U z + u): near the identity at first, as many kinks as there are units."""
+    """c = g z + A f(U z + u): the identity at first; U sees the first ``seen`` components of z.
 
-    def __init__(self, size: int, units: int, slope: float, rng: torch.Generator) -> None:
+    The gain g is 1 for those and learned for the others.
+    """
+
+    def __init__(
+        self, seen: int, size: int, units: int, slope: float, rng: torch.Generator
+    ) -> None:
         super().__init__()
-        self.inner, self.outer = torch.nn.Linear(size, units), torch.nn.Linear(units, size, False)
+        self.seen = seen
+        self.inner, self.outer = torch.nn.Linear(seen, units), torch.nn.Linear(units, size, False)
+        self.gain = torch.nn.Parameter(torch.ones(size - seen))
         self.slope = slope
         with torch.no_grad():
-            rows = torch.randn(units, size, generator=rng)
+            rows = torch.randn(units, seen, generator=rng)
             self.inner.weight.copy_(1.5 * rows / rows.norm(dim=1, keepdim=True))
             self.inner.bias.copy_(4 * torch.rand(units, generator=rng) - 2)
             self.outer.weight.zero_()
 
     def forward(self, codes: Float[Tensor, "B d"]) -> Float[Tensor, "B d"]:
         """The bent codes."""
-        return codes + self.outer(torch.nn.functional.leaky_relu(self.inner(codes), self.slope))
+        straight = torch.cat([codes[..., : self.seen], self.gain * codes[..., self.seen :]], dim=-1)
+        return straight + self.outer(
+            torch.nn.functional.leaky_relu(self.inner(codes[..., : self.seen]), self.slope)
+        )
 
 
 def energy_distance(first: Float[Tensor, "B d"], second: Float[Tensor, "B d"]) -> Float[Tensor, ""]:
@@ -138,16 +157,16 @@ def _fit_bend(
     batch: int,
 ) -> None:
     """Minimise the energy distance, and stay near the identity where that costs nothing."""
-    weight = (reach / reach.max()).sqrt()  # between mm and standard deviations: both count
-    optimiser = torch.optim.Adam(bend.parameters(), lr=3e-3)
+    weight = (reach / reach.max()) ** 0.75  # between mm and standard deviations: both count
+    optimiser = torch.optim.Adam(bend.parameters(), lr=RATE)
     for iteration in range(iterations):
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * (1 - iteration / iterations)
+            group["lr"] = RATE * (1 - iteration / iterations)
         codes = torch.randn(batch, samples.shape[1], generator=rng)
         rows = torch.randint(0, len(samples), (batch,), generator=rng)
         bent = bend(codes)
         loss = energy_distance(bent * weight, samples[rows] * weight)
-        loss = loss + 3e-4 * (bent - codes).square().sum(dim=1).mean()
+        loss = loss + NEARNESS * (bent - codes).square().sum(dim=1).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -96,6 +96,9 @@ class StepConfig:
     batch: int = 64
     discriminator_steps: int = 3
     """Discriminator steps per generator step."""
+    discriminator_first: int = 0
+    """Iterations in which only the discriminator steps: a good start is not thrown about by a
+    judge who has seen nothing yet."""
     generator: OptimiserConfig = field(default_factory=OptimiserConfig)
     discriminator: OptimiserConfig = field(default_factory=OptimiserConfig)
     penalty: Literal["piecewise", "double_backward"] = "piecewise"
@@ -106,6 +109,7 @@ class StepConfig:
             self,
             batch=self.batch >= 2 and self.batch % 2 == 0,
             discriminator_steps=self.discriminator_steps >= 1,
+            discriminator_first=self.discriminator_first >= 0,
         )
 
 
@@ -275,7 +279,8 @@ class DecoupledGAN(Task):
     def plan(self, iteration: int) -> Sequence[Phase]:
         learn = Phase("discriminator", ("discriminator",))
         generate = Phase("generator", ("generator",), fresh=False)
-        return (learn,) * self.step.discriminator_steps + (generate,)
+        steps = (learn,) * self.step.discriminator_steps
+        return steps if iteration < self.step.discriminator_first else (*steps, generate)
 
     def loss(self, phase: str, batch: Batch, iteration: int, rng: torch.Generator) -> Terms:
         if phase == "discriminator":

@@ -79,7 +79,8 @@ def demo(
     run = out / "run"
     given = (f"train.seed={seed}", "part=all", *overrides)
     config = read_config(preset, None, given)
-    config = replace(config, train=replace(config.train, minutes=minutes or config.train.minutes))
+    if minutes is not None:
+        config = replace(config, train=replace(config.train, minutes=minutes))
     trained = _train_or_continue(data, run, config)
     clock.lap("training")
 

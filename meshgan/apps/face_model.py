@@ -43,6 +43,8 @@ class FaceModel:
             FileFormatError: not a RUN, or a part is missing or damaged.
         """
         folder = RunFolder(run)
+        if not folder.config_file.exists():
+            raise FileFormatError(f"{folder.path}: not a RUN; train one first (meshgan train)")
         description = read_json(folder.path / "model.json")
         template = Template.load(folder.path / "template.npz")
         weights = folder.read_weights()
@@ -62,7 +64,7 @@ class FaceModel:
                 description["slope"],
             )
             generator.load_state_dict(state)
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise FileFormatError(
                 f"{folder.path}: weights, template and model.json do not belong together ({error})"
             ) from error

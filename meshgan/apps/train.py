@@ -19,7 +19,7 @@ from meshgan.data.store import Store
 from meshgan.data.template import Template
 from meshgan.errors import ConfigError, InputError
 from meshgan.evaluation.diversity import data_diversity
-from meshgan.files import write_json
+from meshgan.files import read_json, write_json
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
 from meshgan.geometry.parameterize import parameterize
 from meshgan.geometry.rasterize import rasterize_uv
@@ -43,6 +43,7 @@ from meshgan.training.trainer import TrainConfig, Trainer, make_fabric
 
 log = logging.getLogger(__name__)
 REFERENCE_PAIRS = 2000
+CHANGED_ON_RESUME = ("iterations", "minutes", "devices", "accelerator")
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,19 @@ def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dic
     """
     started = time.monotonic()
     run = RunFolder(out)
+    if resume:
+        run.start(resume)
+        config = _resumed(run, config)
     fabric = make_fabric(config.train)
+    if not resume and fabric.local_rank == 0:
+        run.start(resume)  # a refusal must come before there are processes that wait for others
     fabric.launch()
     chief = fabric.is_global_zero
-    if chief:
-        run.start(resume)
-    if resume:
-        config = _resumed(run, config)
     prepared = prepare(Store.open(data), config, fabric.global_rank)
     config = prepared.config
-    if chief and not resume:
+    if resume:
+        _refuse_other_data(run, prepared.store)
+    elif chief:
         prepared.template.save(run.path / "template.npz")
         write_json(run.path / "model.json", prepared.description(data))
         run.write_provenance(config.train.seed, str(fabric.device))
@@ -122,23 +126,68 @@ def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dic
         "run": str(run.path),
         "iterations": trainer.iteration,
         "seconds": time.monotonic() - started,
-        "final_losses": values,
+        "final_losses": values or _last_losses(run),
         "weights": str(run.weights_file),
     }
 
 
+def resumed_config(out: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The settings of the run in ``out``, with overrides on top: what it goes on with.
+
+    Raises:
+        InputError: there is no run.
+        ConfigError: unknown or wrong settings.
+    """
+    run = RunFolder(out)
+    run.start(resume=True)
+    return read_config(None, run.config_file, overrides)
+
+
 def _resumed(run: RunFolder, asked: RunConfig) -> RunConfig:
-    """The run's own configuration, with only its length taken from what is asked now."""
+    """The run's own configuration, with only length and device taken from what is asked now."""
     kept = configuration.read(RunConfig, run.config_file)
     if asked.model != kept.model:
         raise InputError(
             f"{run.path}: trained with other model settings; use --config {run.config_file}, "
             "or another --out"
         )
-    if asked.epochs != kept.epochs:
-        return replace(kept, epochs=asked.epochs)
-    length = replace(kept.train, iterations=asked.train.iterations, minutes=asked.train.minutes)
-    return replace(kept, train=length if asked.epochs is None else kept.train)
+    now = {name: getattr(asked.train, name) for name in CHANGED_ON_RESUME}
+    resumed = replace(kept, epochs=asked.epochs, train=replace(kept.train, **now))
+    unused = _differences(configuration.values_of(asked), configuration.values_of(resumed))
+    if unused:
+        log.warning(
+            "%s: goes on with its own settings; not used: %s", run.path, ", ".join(sorted(unused))
+        )
+    return resumed
+
+
+def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key in {**first, **second}:
+        a, b = first.get(key), second.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += [f"{key}.{inner}" for inner in _differences(a, b)]
+        elif a != b:
+            found.append(key)
+    return found
+
+
+def _refuse_other_data(run: RunFolder, store: Store) -> None:
+    description = read_json(run.path / "model.json")
+    trained_on = description.get("data", {}) if isinstance(description, dict) else {}
+    if trained_on.get("content") != store.content_hash:
+        raise InputError(
+            f"{store.path}: other meshes than {run.path} was trained on "
+            f"({trained_on.get('path')}, {trained_on.get('meshes')} meshes); resume with those, "
+            "or choose another --out"
+        )
+
+
+def _last_losses(run: RunFolder) -> dict[str, float]:
+    """The losses of the last logged line: for a run that had nothing left to do."""
+    lines = run.read_metrics()
+    last = lines[-1] if lines else {}
+    return {name: value for name, value in last.items() if "/" in name and "score/" not in name}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +229,8 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
     lookup = rasterize_uv(template.mesh.uv, template.mesh.faces, config.model.image_size)
     images = geometry_images(dataset, lookup, dtype="float32")
     scale = dataset.rms()
+    if scale == 0:
+        raise InputError(f"{store.path}: all {len(dataset):,} training meshes are the same")
     geometry_map = GeometryMap(lookup)
     mean = torch.from_numpy(np.asarray(dataset.mean(), dtype=np.float32))
     normalisation = Normalisation(geometry_map(mean[None])[0], scale)

@@ -21,7 +21,7 @@ class Bench(Command):
     """Counted runs of each; their median is shown."""
     precision: Literal["32", "bf16"] = "32"
     """For train: the precision of our matrix products; the plain version keeps float32."""
-    vs_plain: bool = True
+    vs_plain: bool = False
     """Kept for scripts: the plain way is always timed as well."""
     small: bool = False
     """A tiny size, to see that it runs."""

@@ -40,7 +40,10 @@ def load(reference: str) -> type[Command]:
     return getattr(importlib.import_module(module), name)
 
 
-def gather_repeats(arguments: Sequence[str], option: str = "--set") -> list[str]:
+REPEATABLE = ("--set", "--label")
+
+
+def gather_repeats(arguments: Sequence[str], option: str) -> list[str]:
     """Turn ``--set a=1 --set b=2`` into ``--set a=1 b=2``, so that no value is lost."""
     kept: list[str] = []
     values: list[str] = []
@@ -61,7 +64,8 @@ def gather_repeats(arguments: Sequence[str], option: str = "--set") -> list[str]
 
 def run(command: Command) -> int:
     """Run a parsed command, print its summary, and give the exit status."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s", force=True)
+    level = logging.ERROR if _is_follower() else logging.INFO
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s", force=True)
     for noisy in ("matplotlib", "trimesh", "PIL", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if command.threads is not None:
@@ -73,11 +77,26 @@ def run(command: Command) -> int:
         return _fail(str(error), BAD_INPUT if isinstance(error, InputError) else FAILED, command)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing is half-written", INTERRUPTED, command)
+    except OSError as error:
+        return _fail(_of_system(error), FAILED, command)
+    status = FAILED if summary.get("ok") is False else DONE
+    if _is_follower():
+        return status
     if command.json:
         sys.stdout.write(json.dumps(summary, default=str) + "\n")
     else:
         sys.stdout.write(as_text(summary) + "\n")
-    return FAILED if summary.get("ok") is False else DONE
+    return status
+
+
+def _is_follower() -> bool:
+    """Whether this is one of the further processes of ``--devices``: the first one speaks."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def _of_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; check the path, the permissions and the free space"
 
 
 def _set_threads(threads: int | None) -> None:
@@ -91,6 +110,8 @@ def _set_threads(threads: int | None) -> None:
 
 
 def _fail(message: str, status: int, command: Command) -> int:
+    if _is_follower():
+        return status
     sys.stderr.write(f"meshgan: {message}\n")
     if command.json:
         sys.stdout.write(json.dumps({"error": message, "status": status}) + "\n")

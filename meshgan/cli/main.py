@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tyro
 
-from meshgan.cli.command import Command, gather_repeats, load, run
+from meshgan.cli.command import REPEATABLE, Command, gather_repeats, load, run
 
 COMMANDS: dict[str, str | dict[str, str]] = {
     "demo": "meshgan.cli.demo:Demo",
@@ -48,10 +48,12 @@ def parse(words: Sequence[str]) -> Command:
         name, entry = f"{name} {word}", entry[word]  # pyright: ignore[reportAssignmentType]
     if isinstance(entry, dict):
         return _choose(name, entry, rest)
+    for option in REPEATABLE:
+        rest = gather_repeats(rest, option)
     return tyro.cli(
         load(entry),
         prog=name,
-        args=gather_repeats(rest),
+        args=rest,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
 

@@ -32,7 +32,7 @@ class Sample(Command):
 
     def __call__(self) -> Summary:
         labels = dict(text.partition("=")[::2] for text in self.label)
-        if not all(labels.values()):
+        if not all(labels) or not all(labels.values()):
             raise InputError("--label: expected factor=label, for example expression=happiness")
         from meshgan.apps.sample import sample_faces
 

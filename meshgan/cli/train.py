@@ -25,7 +25,7 @@ class Train(Command):
     set: tuple[str, ...] = ()
     """key.path=value: settings on top of both."""
     resume: bool = False
-    """Go on with the run in --out, exactly where its last state was saved."""
+    """Go on with the run in --out and its own settings, exactly where its last state was saved."""
     devices: int | None = None
     """Processes to train with, each on its own share of the batches."""
     dry_run: bool = False
@@ -33,12 +33,15 @@ class Train(Command):
 
     def __call__(self) -> Summary:
         from meshgan import config as configuration
-        from meshgan.apps.train import read_config, train
+        from meshgan.apps.train import read_config, resumed_config, train
 
         overrides = list(self.set)
         if self.devices is not None:
             overrides.append(f"train.devices={self.devices}")
-        settings = read_config(self.preset, self.config, overrides)
+        if self.resume and self.out is not None and self.config is None and self.preset == "quick":
+            settings = resumed_config(self.out, overrides)
+        else:
+            settings = read_config(self.preset, self.config, overrides)
         if self.dry_run:
             return configuration.values_of(settings)
         if self.data is None or self.out is None:

@@ -54,7 +54,7 @@ class MappedOutput(nn.Module):
             for part, tensor in sparse_parts(matrix).items():
                 self.register_buffer(f"{name}_{part}", tensor, persistent=False)
         self.shape = stacked.shape
-        self._buffers_of_step: dict[str, Tensor] = {}
+        self._memory: dict[str, Tensor] = {}
         self._fused: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -78,7 +78,7 @@ class MappedOutput(nn.Module):
             self.refresh()
         weight, bias = self._fused  # pyright: ignore[reportGeneralTypeIssues]
         if self.precision != torch.float32:
-            weight = self._buffers_of_step["fused_weight"]
+            weight = self._memory["fused_weight"]
             product = nn.functional.linear(hidden.to(self.precision), weight).float() + bias
         else:
             product = nn.functional.linear(hidden, weight, bias)
@@ -106,64 +106,77 @@ class MappedOutput(nn.Module):
         """The output layer's weight in the precision of the products."""
         if self.precision == torch.float32:
             return self.output.weight.detach()
-        if "weight" not in self._buffers_of_step:
+        if "weight" not in self._memory:
             self._cast("weight", self.output.weight)
-        return self._buffers_of_step["weight"]
+        return self._memory["weight"]
 
-    def gradient_buffer(self) -> Tensor:
-        """Memory for the weight's gradient: fresh pages each step would double its cost."""
-        weight = self.output.weight
-        if weight.grad is not None:
-            return torch.empty_like(weight)
-        if "gradient" not in self._buffers_of_step:
-            self._buffers_of_step["gradient"] = torch.empty_like(weight)
-        return self._buffers_of_step["gradient"]
+    def memory(self, name: str, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Memory that is used again at each step: touching fresh pages can cost more than the work.
+
+        Autograd notices if a later forward pass overwrites what a backward pass still needs.
+        """
+        held = self._memory.get(name)
+        if held is None or held.shape != shape or held.dtype != dtype:
+            held = torch.empty(shape, dtype=dtype, device=self.output.weight.device)
+            self._memory[name] = held
+        return held
 
     def _cast(self, name: str, source: Tensor) -> None:
-        if name not in self._buffers_of_step:
-            self._buffers_of_step[name] = torch.empty_like(source, dtype=self.precision)
-        self._buffers_of_step[name].copy_(source.detach())
+        self.memory(name, *source.shape, dtype=self.precision).copy_(source.detach())
 
 
 class _MapAndRegularise(torch.autograd.Function):
+    """Meshes are stored vertex by vertex and face by face, (3V, B): what sparse products want."""
+
     @staticmethod
     def forward(ctx, hidden: Tensor, weight: Tensor, bias: Tensor, owner: MappedOutput):
-        low = owner.precision
-        batch, pixels = len(hidden), owner.size_px**2
+        batch, pixels, low = len(hidden), owner.size_px**2, owner.precision
+        meshes = owner.memory("meshes", len(weight), batch)
         if low == torch.float32:
-            meshes = torch.addmm(bias.unsqueeze(1), weight, hidden.T)
+            torch.mm(weight, hidden.T, out=meshes)
         else:
-            meshes = torch.mm(owner.weight(), hidden.T.to(low)).float() + bias.unsqueeze(1)
-        seen = owner.sparse("forward") @ meshes.view(-1, 3 * batch)
-        images = seen[:pixels].view(pixels, 3, batch).permute(2, 1, 0).contiguous()
-        ctx.owner = owner
+            products = owner.memory("low meshes", len(weight), batch, dtype=low)
+            meshes.copy_(torch.mm(owner.weight(), hidden.T.to(low), out=products))
+        meshes += bias.unsqueeze(1)
+        seen = owner.memory("seen", owner.shape[0], 3 * batch)
+        sparse_product(owner.sparse("forward"), meshes.view(-1, 3 * batch), seen)
         residual = seen[pixels:]
+        ctx.owner = owner
         ctx.save_for_backward(hidden, residual)
-        energy = residual.square().sum() / batch
+        images = seen[:pixels].view(pixels, 3, batch).permute(2, 1, 0).contiguous()
+        energy = torch.linalg.vector_norm(residual).square() / batch
         return images.view(batch, 3, owner.size_px, owner.size_px), energy
 
     @staticmethod
     def backward(ctx, images_gradient: Tensor, energy_gradient: Tensor):
         owner: MappedOutput = ctx.owner
         hidden, residual = ctx.saved_tensors
-        batch, pixels = len(hidden), owner.size_px**2
-        seen = torch.empty(owner.shape[0], 3 * batch, dtype=residual.dtype, device=residual.device)
+        batch, pixels, low = len(hidden), owner.size_px**2, owner.precision
+        weight = owner.output.weight
+        seen = owner.memory("seen gradient", owner.shape[0], 3 * batch)
         seen[:pixels].view(pixels, 3, batch).copy_(
             images_gradient.reshape(batch, 3, pixels).permute(2, 1, 0)
         )
         torch.mul(residual, 2 * energy_gradient / batch, out=seen[pixels:])
-        meshes = (owner.sparse("backward") @ seen).view(-1, batch)
+        meshes = owner.memory("mesh gradient", len(weight), batch)
+        sparse_product(owner.sparse("backward"), seen, meshes.view(-1, 3 * batch))
         bias_gradient = meshes.sum(dim=1)
-        gradient = owner.gradient_buffer()
-        if owner.precision == torch.float32:
+        fresh = weight.grad is not None  # then the memory below is in use
+        gradient = torch.empty_like(weight) if fresh else owner.memory("gradient", *weight.shape)
+        if low == torch.float32:
             torch.mm(meshes, hidden, out=gradient)
-            hidden_gradient = torch.mm(meshes.T, owner.weight())
         else:
-            meshes = meshes.to(owner.precision)
-            gradient.copy_(torch.mm(meshes, hidden.to(owner.precision)))
-            hidden_gradient = torch.mm(meshes.T, owner.weight()).float()
+            meshes = owner.memory("low meshes", len(weight), batch, dtype=low).copy_(meshes)
+            products = owner.memory("low gradient", *weight.shape, dtype=low)
+            gradient.copy_(torch.mm(meshes, hidden.to(low), out=products))
+        hidden_gradient = torch.mm(meshes.T, owner.weight()).to(hidden.dtype)
         # a new tensor object on the same memory: autograd keeps it as .grad without a copy
         return hidden_gradient, gradient.detach(), bias_gradient, None
+
+
+def sparse_product(matrix: Tensor, columns: Tensor, out: Tensor) -> Tensor:
+    """Matrix @ columns into ``out``, without the copies that ``matrix @ columns`` makes."""
+    return torch.addmm(out, matrix, columns, beta=0, out=out)
 
 
 def laplacian_regulariser(

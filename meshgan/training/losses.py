@@ -95,22 +95,18 @@ class PiecewiseLinearPenalty:
 
     @torch.no_grad()
     def _input_gradient(self, images: Tensor) -> Tensor:
-        sizes = []
+        inputs = []
         for layer in self.convolutions:
-            sizes.append(images.shape)
-            self.before.append(layer(images))
+            inputs.append(images.contiguous(memory_format=torch.channels_last))
+            self.before.append(layer(inputs[-1]))
             images = nn.functional.leaky_relu(self.before[-1], self.slope)
         gradient = self.output.weight.view(1, *images.shape[1:]).to(images.dtype)
-        gradient = gradient.expand(images.shape)
-        for layer, size, before in zip(
-            reversed(self.convolutions), reversed(sizes), reversed(self.before), strict=True
+        gradient = gradient.expand(images.shape).contiguous(memory_format=torch.channels_last)
+        for layer, entered, before in zip(
+            reversed(self.convolutions), reversed(inputs), reversed(self.before), strict=True
         ):
-            gradient = torch.nn.grad.conv2d_input(
-                size,
-                layer.weight.to(images.dtype),
-                _times_slope(gradient, before, self.slope),
-                stride=2,
-                padding=1,
+            gradient = _through_convolution(
+                _times_slope(gradient, before, self.slope), entered.to(before.dtype), layer
             )
         return gradient if gradient.dtype == torch.float64 else gradient.float()
 
@@ -124,6 +120,24 @@ class PiecewiseLinearPenalty:
         value = (self.norms - 1).square().mean()
         surrogate = (2 * (self.norms - 1) * along.to(self.norms.dtype)).mean()
         return value + (surrogate - surrogate.detach())
+
+
+def _through_convolution(gradient: Tensor, entered: Tensor, layer: nn.Conv2d) -> Tensor:
+    """Gradient in the input of a 3x3 convolution of stride 2, in the memory layout of the input."""
+    weight = layer.weight.to(gradient.dtype)
+    return torch.ops.aten.convolution_backward(
+        gradient,
+        entered,
+        weight,
+        None,
+        (2, 2),
+        (1, 1),
+        (1, 1),
+        False,
+        (0, 0),
+        1,
+        (True, False, False),
+    )[0]
 
 
 def _times_slope(values: Tensor, before: Tensor, slope: float) -> Tensor:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,7 @@ def run(command: Command) -> int:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s", force=True)
     for noisy in ("matplotlib", "trimesh", "PIL", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="Sparse (CSR tensor|invariant)")  # known, harmless
     if command.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(command.threads)
     try:

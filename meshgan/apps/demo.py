@@ -70,7 +70,7 @@ def demo(
     clock = _Clock()
     log.info("1 of 4: faces")
     data = out / "data"
-    build_data(data, size.meshes, size.subjects, seed=seed, resume=True)
+    build_data(data, size.meshes, subjects=size.subjects, seed=seed, resume=True)
     source = open_source("low")
     fresh = build_fresh(source, out / "fresh", size, seed)
     clock.lap("data")
@@ -154,7 +154,7 @@ def training_curves_of(run: Path) -> dict[str, tuple[list[float], list[float]]]:
         for name, value in line.items():
             if name != "iteration" and value is not None and not name.endswith("_ratio"):
                 xs, ys = curves.setdefault(name, ([], []))
-                xs.append(line["iteration"])
+                xs.append(float(line["iteration"]))
                 ys.append(value)
     return {name: curve for name, curve in curves.items() if len(curve[0]) > 1}
 

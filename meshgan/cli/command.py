@@ -67,6 +67,7 @@ def run(command: Command) -> int:
     """Run a parsed command, print its summary, and give the exit status."""
     level = logging.ERROR if _is_follower() else logging.INFO
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s", force=True)
+    warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")  # torch: still in beta
     for noisy in ("matplotlib", "trimesh", "PIL", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="Sparse (CSR tensor|invariant)")  # known, harmless

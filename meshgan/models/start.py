@@ -12,7 +12,7 @@ from meshgan.models.baselines.additive import AdditiveModel
 from meshgan.models.generator import NOISE, DecoupledGenerator
 
 RATE = 1e-2  # of Adam while the bend is learned
-NEARNESS = 3e-5  # weight of staying near the identity, in units of the energy distance
+NEARNESS = 1e-5  # weight of staying near the identity, in units of the energy distance
 
 
 @torch.no_grad()

@@ -393,8 +393,8 @@ class DecoupledGAN(Task):
     # ---- what a person looks at
 
     def validate(self, rng: torch.Generator) -> dict[str, float]:
-        """Diversity beside the training data's, from 256 pairs of each kind, and the energy."""
-        pairs = 256
+        """Diversity beside the training data's, from 1,024 pairs of each kind, and the energy."""
+        pairs = 1024
         scores = {"score/diversity": self._pair_distance(rng, pairs, None)}
         for name in self.generator.factors:
             scores[f"score/diversity_{name}"] = self._pair_distance(rng, pairs, name)

@@ -46,7 +46,8 @@ def sample_faces(
         names = [f"face_{k:0{digits}d}.{file_format}" for k in range(count)]
         for name, face in zip(names, vertices, strict=True):
             write_mesh(folder / name, template.mesh.with_vertices(face))
-        np.savez(folder / "codes.npz", **{name: code.numpy() for name, code in codes.items()})
+        arrays = {name: code.numpy() for name, code in codes.items()}
+        np.savez(folder / "codes.npz", **arrays)  # pyright: ignore[reportArgumentType]
         shown = render_faces(
             vertices[:SHEET_FACES], template.mesh.faces, 200, colour=paint_template(template)
         )

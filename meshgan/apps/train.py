@@ -21,7 +21,7 @@ from meshgan.errors import ConfigError, InputError
 from meshgan.evaluation.diversity import data_diversity
 from meshgan.files import read_json, write_json
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
-from meshgan.geometry.parameterize import parameterize
+from meshgan.geometry.parameterize import Method, parameterize
 from meshgan.geometry.rasterize import rasterize_uv
 from meshgan.models.baselines.additive import fit_additive
 from meshgan.models.discriminator import DecoupledDiscriminator
@@ -226,6 +226,7 @@ def prepare(store: Store, config: RunConfig, rank: int = 0) -> Prepared:
     dataset = training_part(store, config.part)
     factors, labels = _present_labels(dataset, config)
     template = _with_uv(store.template, config.model.uv)
+    assert template.mesh.uv is not None
     lookup = rasterize_uv(template.mesh.uv, template.mesh.faces, config.model.image_size)
     images = geometry_images(dataset, lookup, dtype="float32")
     scale = dataset.rms()
@@ -315,7 +316,7 @@ def _present_labels(
     return names, labels
 
 
-def _with_uv(template: Template, method: str) -> Template:
+def _with_uv(template: Template, method: Method | Literal["template"]) -> Template:
     if method == "template" and template.mesh.uv is not None:
         return template
     chosen = "harmonic" if method == "template" else method

@@ -48,18 +48,20 @@ def gather_repeats(arguments: Sequence[str], option: str) -> list[str]:
     """Turn ``--set a=1 --set b=2`` into ``--set a=1 b=2``, so that no value is lost."""
     kept: list[str] = []
     values: list[str] = []
-    inside = False
+    inside = first = False  # ``first``: right after the option stands a value, whatever it is
     for argument in arguments:
         if argument == option:
-            inside = True
-        elif argument.startswith(f"{option}="):
+            inside = first = True
+            continue
+        if argument.startswith(f"{option}="):
             values.append(argument.removeprefix(f"{option}="))
             inside = False
-        elif inside and "=" in argument and not argument.startswith("-"):
+        elif inside and not argument.startswith("-") and (first or "=" in argument):
             values.append(argument)
         else:
             inside = False
             kept.append(argument)
+        first = False
     return [*kept, option, *values] if values else kept
 
 

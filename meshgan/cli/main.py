@@ -60,9 +60,9 @@ def parse(words: Sequence[str]) -> Command:
 
 def _choose(name: str, table: dict[str, str] | dict, rest: list[str]) -> Command:
     """Let the parser print the list of commands below ``name``, or refuse an unknown one."""
-    flat = {key: value if isinstance(value, str) else None for key, value in table.items()}
     commands = {
-        key: load(value) if value else _group(key, table[key]) for key, value in flat.items()
+        key: load(value) if isinstance(value, str) else _group(key, value)
+        for key, value in table.items()
     }
     return tyro.extras.subcommand_cli_from_dict(
         commands,

@@ -31,7 +31,8 @@ class Sample(Command):
     """factor=label: the code that all faces take, for example expression=happiness."""
 
     def __call__(self) -> Summary:
-        labels = dict(text.partition("=")[::2] for text in self.label)
+        parts = [text.partition("=") for text in self.label]
+        labels = {factor: label for factor, _, label in parts}
         if not all(labels) or not all(labels.values()):
             raise InputError("--label: expected factor=label, for example expression=happiness")
         from meshgan.apps.sample import sample_faces

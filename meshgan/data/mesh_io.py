@@ -7,7 +7,7 @@ The one exception is STL, which has no shared vertices (see ``mesh_formats.stl``
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -158,7 +158,7 @@ def _format_of(path: Path) -> str:
 def _factor(unit: str | None, kind: str) -> float:
     if unit is None:
         unit = "m" if kind in _METRES_BY_STANDARD else "mm"
-    if unit not in get_args(Unit):
+    if unit not in MILLIMETRES:
         raise InputError(f"unit {unit!r} is unknown; use {', '.join(MILLIMETRES)}")
     return MILLIMETRES[unit]
 

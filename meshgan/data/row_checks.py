@@ -50,7 +50,7 @@ def _vertex_problems(manifest: Manifest, rows: FaceRows, first_row: int) -> Iter
             f"{rows.vertices.shape[1]:,} vertices, the template {manifest.template_name} has "
             f"{manifest.vertex_count:,}; register the meshes first"
         )
-    bad = ~np.isfinite(rows.vertices).all(axis=(1, 2))
+    bad = np.asarray(~np.isfinite(rows.vertices).all(axis=(1, 2)))
     yield from _count(bad, first_row, "vertices that are not finite")
 
 

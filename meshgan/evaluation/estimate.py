@@ -66,7 +66,7 @@ class FaceCollection(Protocol):
         """Label of each mesh, -1 = unlabelled."""
         ...
 
-    def vertices(self, ids: Any) -> Float[np.ndarray, "b V 3"]:
+    def vertices(self, ids: Any, /) -> Float[np.ndarray, "b V 3"]:
         """Positions of some meshes, mm."""
         ...
 

@@ -1,7 +1,7 @@
 """How far meshes of one topology are apart, and the nearest of many, exactly but cheaply."""
 
 import logging
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,6 +30,16 @@ class MeshRows(Protocol):
     def __getitem__(self, which: Any, /) -> np.ndarray:
         """Vertices (b, V, 3) of a slice or of an array of ids."""
         ...
+
+
+@overload
+def mean_vertex_distance(a: Tensor, b: Tensor) -> Float[Tensor, "..."]: ...
+
+
+@overload
+def mean_vertex_distance(
+    a: np.ndarray, b: np.ndarray
+) -> Float[np.ndarray, "..."] | np.floating: ...
 
 
 def mean_vertex_distance(

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -93,8 +94,9 @@ class DecoupledDiscriminator(nn.Module):
 
     def realism_path(self) -> tuple[list[nn.Conv2d], nn.Linear]:
         """The layers from image to D(x), in order."""
-        branch = self.branches[REALISM]
-        return [*self.trunk, *branch.convolutions], branch.output
+        branch = cast("Branch", self.branches[REALISM])
+        convolutions = cast("list[nn.Conv2d]", [*self.trunk, *branch.convolutions])
+        return convolutions, branch.output
 
 
 def strided_convolutions(channels: Sequence[int]) -> nn.ModuleList:

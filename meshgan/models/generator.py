@@ -37,6 +37,12 @@ class DecoupledGenerator(nn.Module):
     ``scale`` mm, so that one learning rate fits any data.
     """
 
+    factors: Mapping[str, tuple[str, ...]]
+    code_sizes: Mapping[str, int]
+    template_vertices: Float[Tensor, "V 3"]
+    faces: Int[Tensor, "F 3"]
+    scale: Float[Tensor, ""]
+
     def __init__(
         self,
         template_vertices: Float[Tensor, "V 3"],

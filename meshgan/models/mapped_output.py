@@ -49,11 +49,11 @@ class MappedOutput(nn.Module):
         self.map = geometry_map
         self.size_px = geometry_map.size_px
         self.precision = precision
-        stacked = sp.vstack([mapping_matrix(geometry_map), regulariser]).tocsr()
-        for name, matrix in (("forward", stacked), ("backward", stacked.T.tocsr())):
+        stacked = sp.csr_matrix(sp.vstack([mapping_matrix(geometry_map), regulariser]))
+        for name, matrix in (("forward", stacked), ("backward", sp.csr_matrix(stacked.T))):
             for part, tensor in sparse_parts(matrix).items():
                 self.register_buffer(f"{name}_{part}", tensor, persistent=False)
-        self.shape = stacked.shape
+        self.shape: tuple[int, int] = stacked.shape
         self._memory: dict[str, Tensor] = {}
         self._fused: tuple[Tensor, Tensor] | None = None
 

@@ -199,7 +199,9 @@ def _line(font: ImageFont.FreeTypeFont) -> int:
 def _font(size: int, texts: Iterable[str] = ()) -> ImageFont.FreeTypeFont:
     """Pillow's own font; its glyphs are ASCII, so other texts take the font of matplotlib."""
     if all(text.isascii() for text in texts):
-        return ImageFont.load_default(size)
+        font = ImageFont.load_default(size)
+        assert isinstance(font, ImageFont.FreeTypeFont)  # always so where a size is given
+        return font
     return ImageFont.truetype(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf", round(0.9 * size))
 
 

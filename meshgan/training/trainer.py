@@ -206,7 +206,9 @@ class Trainer:
         """Mean over the processes, whatever way the gradient was made."""
         for parameter in parameters:
             if parameter.grad is not None:
-                parameter.grad.copy_(self.fabric.all_reduce(parameter.grad, reduce_op="mean"))
+                mean = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
+                assert isinstance(mean, Tensor)  # as what went in
+                parameter.grad.copy_(mean)
 
     def _draw(self, stream: str = "main") -> Batch:
         self._last[stream] = self.fabric.to_device(self.streams[stream].next())

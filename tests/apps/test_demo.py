@@ -79,6 +79,7 @@ def test_again_uses_what_is_there(outcome, monkeypatch):
     shard = next((out / "data" / "shards").iterdir())
     made = shard.stat().st_mtime_ns
     (out / "report.html").unlink()
+    monkeypatch.setattr(demo_module, "model_sections", lambda *args: [])  # they take a while
     again = demo(out, overrides=TINY_RUN, size=SIZE)
     assert (out / "report.html").is_file()
     assert (out / "run" / "weights.safetensors").read_bytes() == weights

@@ -107,6 +107,7 @@ def make_task(
 ) -> DecoupledGAN:
     """The task on an artificial disk of the given size, with random faces and labels."""
     mesh = delaunay_disk(size["vertices"])
+    assert mesh.uv is not None
     lookup = rasterize_uv(mesh.uv, mesh.faces, size["image_size"])
     labels = {
         "identity": tuple(f"person{k}" for k in range(size["identities"])),

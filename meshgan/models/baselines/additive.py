@@ -139,7 +139,7 @@ class _Means:
 
 def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     means = _Means(count)
-    total, rows_seen = 0.0, 0
+    total, rows_seen = np.zeros(()), 0
     for rows, values in chunks():
         means.add(labels[rows], values)
         total = total + values.sum(axis=0, dtype=np.float64)

@@ -215,6 +215,12 @@ def draw_codes(
     return FakeBatch(codes, labelled, labels.to(table.device), pairs)
 
 
+class _Constants(nn.Module):
+    """What the losses use as it is, moved to the device with the modules."""
+
+    mean_image: Float[Tensor, "3 n n"]
+
+
 class DecoupledGAN(Task):
     """Trains generator and discriminator with the losses of Eqs. 6 and 8.
 
@@ -250,7 +256,7 @@ class DecoupledGAN(Task):
         self.generator, self.discriminator, self.mapped = generator, discriminator, mapped
         self.stream, self.weights, self.step = stream, loss, step
         self.reference = dict(reference or {})
-        constants = nn.Module()
+        constants = _Constants()
         mean = (normalisation.mean / normalisation.scale).float()
         constants.register_buffer("mean_image", mean, persistent=False)
         for name, values in (class_weights or {}).items():

@@ -62,7 +62,8 @@ def tiny_data(made_once) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(made_once, tiny_data) -> Path:
     """Six iterations on ``tiny_data``, from the additive start; not to be changed."""
-    from meshgan.apps.train import read_config, train
+    from meshgan.apps.run_config import read_config
+    from meshgan.apps.train import train
 
     return made_once(
         "tiny-run", lambda path: train(tiny_data, path, read_config("quick", None, TINY_RUN))

@@ -45,7 +45,7 @@ def test_commands_parse(page, line):
 
 @pytest.mark.parametrize("line", [line for _, line in commands() if line.startswith("meshgan tr")])
 def test_settings_in_the_pages_exist(line):
-    from meshgan.apps.train import read_config
+    from meshgan.apps.run_config import read_config
 
     command = parse(shlex.split(line, comments=True)[1:])
     read_config(command.preset, None, command.set)

@@ -13,7 +13,8 @@ from meshgan.apps.data import build_data
 from meshgan.apps.evaluate import ALL_METRICS, evaluate
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.report import model_sections, write_report
-from meshgan.apps.train import RunConfig, read_config, train
+from meshgan.apps.run_config import RunConfig, read_config
+from meshgan.apps.train import train
 from meshgan.data.dataset import MeshDataset
 from meshgan.data.store import Store
 from meshgan.data.store_writer import StoreWriter

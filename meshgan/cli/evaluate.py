@@ -35,7 +35,7 @@ class Evaluate(Command):
     def __call__(self) -> Summary:
         from meshgan.apps.evaluate import default_source, evaluate
         from meshgan.apps.face_model import load_model
-        from meshgan.apps.train import training_part_of
+        from meshgan.apps.prepare import training_part_of
         from meshgan.data.store import Store
 
         names = tuple(name.strip() for name in self.metrics.split(",") if name.strip())

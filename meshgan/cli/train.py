@@ -33,7 +33,8 @@ class Train(Command):
 
     def __call__(self) -> Summary:
         from meshgan import config as configuration
-        from meshgan.apps.train import read_config, resumed_config, train
+        from meshgan.apps.run_config import read_config
+        from meshgan.apps.train import resumed_config, train
 
         overrides = list(self.set)
         if self.devices is not None:

@@ -91,6 +91,14 @@ class MappedOutput(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):  # precision is chosen here
             return _MapAndRegularise.apply(hidden, self.output.weight, self.output.bias, self)
 
+    @torch.no_grad()
+    def energy(self, meshes: Float[Tensor, "B V 3"]) -> float:
+        """Mean energy of displacements in units of ``generator.scale``, in float32."""
+        columns = meshes.float().permute(1, 0, 2).reshape(meshes.shape[1], -1)
+        seen = torch.empty(self.shape[0], columns.shape[1], device=columns.device)
+        residual = sparse_product(self.sparse("forward"), columns, seen)[self.size_px**2 :]
+        return float(residual.square().sum() / len(meshes))
+
     def sparse(self, name: str) -> Tensor:
         """S (``forward``) or its transpose (``backward``) as a sparse CSR tensor."""
         rows, columns = self.shape if name == "forward" else self.shape[::-1]

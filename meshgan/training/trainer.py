@@ -345,5 +345,8 @@ class Trainer:
         return self.average.applied() if self.average else nullcontext()
 
     def _late(self, started: float) -> bool:
-        limit = self.config.minutes
-        return limit is not None and time.monotonic() - started > 60 * limit
+        """Whether the time is up; the first process decides for all, whose clocks differ."""
+        if self.config.minutes is None:
+            return False
+        late = time.monotonic() - started > 60 * self.config.minutes
+        return bool(self.fabric.broadcast(late)) if self.fabric.world_size > 1 else late

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from meshgan.apps.train import RunConfig, read_config
+from meshgan.apps.run_config import RunConfig, read_config
 from meshgan.data.rows import FaceRows
 from meshgan.data.store_writer import StoreWriter
 from meshgan.data.template import Template

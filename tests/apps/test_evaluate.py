@@ -105,8 +105,10 @@ def test_nothing_is_written_when_it_fails(model, store, tmp_path):
 
 def test_command_passes_its_options(model, store, monkeypatch, tmp_path):
     import meshgan.apps.face_model
+    import meshgan.apps.prepare
     import meshgan.data.store
 
+    monkeypatch.setattr(meshgan.apps.prepare, "training_part_of", lambda run, store: store)
     monkeypatch.setattr(meshgan.apps.face_model, "load_model", lambda run: model)
     monkeypatch.setattr(meshgan.data.store.Store, "open", lambda path: store)
     command = Evaluate(

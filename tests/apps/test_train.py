@@ -16,7 +16,8 @@ import torch
 
 from meshgan import config as configuration
 from meshgan.apps.face_model import FaceModel
-from meshgan.apps.train import RunConfig, presets, read_config, resumed_config, train
+from meshgan.apps.run_config import RunConfig, presets, read_config
+from meshgan.apps.train import resumed_config, train
 from meshgan.data.splits import write_split
 from meshgan.data.template import Template
 from meshgan.errors import ConfigError, InputError, JobError

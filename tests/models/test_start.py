@@ -132,3 +132,24 @@ def test_held_out_deviations_are_smaller_than_fitted_ones():
     deviations = held_out_deviations(rows, 10)
     assert np.all(np.diff(deviations) <= 1e-12)
     assert 0.7 < deviations.mean() < 1.3  # the fitted ones are about sqrt(2000 / 50), six
+
+
+def test_two_well_labelled_factors_keep_the_mean():
+    """A viseme that rests most of the time: faces come back exactly, not shifted."""
+    rng = np.random.default_rng(0)
+    identity, viseme = np.repeat(np.arange(6), 20), rng.integers(0, 5, 120) // 4
+    people, shapes = rng.normal(size=(6, 30)), rng.normal(size=(2, 30))
+    values = people[identity] + shapes[viseme]
+    labels = {"identity": identity, "viseme": viseme}
+    model = fit_additive(
+        lambda: iter([(np.arange(120), values)]),
+        labels,
+        {"identity": 6, "viseme": 2},
+        {"identity": 5, "viseme": 1, "noise": 1},
+        np.random.default_rng(1),
+    )
+    codes = {name: model.codes[name][labels[name]] for name in labels}
+    codes["noise"] = np.zeros((120, 1))
+    error = np.abs(model.displacements(codes) - values).max()
+    assert error < 0.35 * np.abs(shapes[0] - shapes[1]).max()  # people differ in their share
+    assert np.abs((model.displacements(codes) - values).mean(axis=0)).max() < 1e-2

@@ -83,7 +83,7 @@ class Round:
             self.optimisers[phase.name].step()
             self.optimisers[phase.name].zero_grad(set_to_none=True)
             self.task.after_step(phase.name, self.iteration)
-            values |= {f"{phase.name}/{key}": float(term) for key, term in terms.items()}
+            values |= {f"{phase.name}/{key}": float(term.detach()) for key, term in terms.items()}
             self.times[phase.name].append(1e3 * (time.perf_counter() - started))
         self.iteration += 1
         return values

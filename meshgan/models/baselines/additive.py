@@ -93,7 +93,9 @@ def fit_additive(
     bases[first], codes[first] = _span(first_means - mean, code_sizes[first])
     for name in strong[1:]:
         means = tracked[name].result()
-        bases[name], codes[name] = _span(means - means.mean(axis=0), code_sizes[name])
+        centre = means.mean(axis=0)
+        bases[name], codes[name] = _span(means - centre, code_sizes[name])
+        mean = mean + centre
         labelled = residual_labels[name] >= 0
         residual[labelled] -= means[residual_labels[name][labelled]].astype(np.float32)
     shared = {name: code_sizes[name] for name in (*weak, NOISE) if code_sizes.get(name)}

@@ -404,8 +404,8 @@ class DecoupledGAN(Task):
         scores = {"score/diversity": self._pair_distance(rng, pairs, None)}
         for name in self.generator.factors:
             scores[f"score/diversity_{name}"] = self._pair_distance(rng, pairs, name)
-        hidden = self.generator.activations(self.generator.sample_codes(64, rng))
-        scores["score/laplacian"] = float(self.mapped.images_and_energy(hidden)[1])
+        faces = self.generator(self.generator.sample_codes(64, rng))
+        scores["score/laplacian"] = self.mapped.energy(faces)
         ratios = {
             f"{key}_ratio": scores[key] / value
             for key, value in self.reference.items()

@@ -1,0 +1,5 @@
+"""``python -m meshgan``."""
+
+from meshgan.cli.main import main
+
+main()

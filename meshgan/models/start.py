@@ -9,8 +9,9 @@ from torch import Tensor
 
 from meshgan.errors import InputError
 from meshgan.models.baselines.additive import AdditiveModel
-from meshgan.models.generator import NOISE, DecoupledGenerator
+from meshgan.models.generator import DecoupledGenerator
 
+PAIRS = 3000  # of faces, to compare the spread of bent codes with the data's
 RATE = 1e-2  # of Adam while the bend is learned
 NEARNESS = 1e-5  # weight of staying near the identity, in units of the energy distance
 
@@ -67,9 +68,9 @@ def bend_codes(
     Expressions do not fill a Gaussian: faces rest, or move along a few ways to a few emotions. The
     free units learn a bend c = g z + A f(U z + u) of the codes that share the residual's principal
     directions, such that bent Gaussian codes are distributed like those of the training faces
-    (least energy distance). U sees the factors' codes and not the noise, which would otherwise
-    choose the expression as well. The generator stays two layers; the labels' codes are then
-    those whose bent value is the label's.
+    (least energy distance, then the same mean distance of pairs). U sees the factors' codes and
+    not the noise, which would otherwise choose the expression as well. The generator stays two
+    layers; the labels' codes are then those whose bent value is the label's.
 
     Args:
         generator: started from ``model`` by ``start_from_additive``; changed in place.
@@ -90,21 +91,42 @@ def bend_codes(
     seen = sum(generator.code_sizes[name] for name in factors)
     bend = Bend(seen, len(reach), free, generator.slope, rng)
     _fit_bend(bend, torch.from_numpy(model.samples).float(), reach, rng, iterations, batch)
+    gain = _spread(model.samples, basis, rng) / _spread(_bent(bend, rng), basis, rng)
     columns = torch.cat([_columns(generator, name) for name in factors])
     with torch.no_grad():
         generator.hidden.weight[used:] = 0
         generator.hidden.weight[used:, columns] = bend.inner.weight
         generator.hidden.bias[used:] = bend.inner.bias
-        moved = torch.from_numpy(basis.T).float() @ bend.outer.weight
+        moved = gain * torch.from_numpy(basis.T).float() @ bend.outer.weight
         generator.output.weight[:, used:] = moved / generator.scale
-        if generator.code_sizes[NOISE]:
-            paths = 2 * _columns(generator, NOISE)
-            generator.output.weight[:, paths] *= bend.gain
-            generator.output.weight[:, paths + 1] *= bend.gain
+        straight = torch.cat([torch.ones(seen), bend.gain])
+        for offset in (0, 1):  # the two units of each linear path
+            paths = 2 * torch.cat([_columns(generator, name) for name in model.shared]) + offset
+            generator.output.weight[:, paths] *= gain * straight
     sizes = {name: generator.code_sizes[name] for name in model.shared}
     for name in factors:
-        target = torch.from_numpy(model.codes[name]).float()
+        target = torch.from_numpy(model.codes[name]).float() / gain
         generator.label_codes(name).copy_(_codes_that_bend_to(target, name, sizes, bend, rng))
+
+
+@torch.no_grad()
+def _bent(bend: "Bend", rng: torch.Generator, count: int = 2 * PAIRS) -> np.ndarray:
+    size = bend.seen + len(bend.gain)
+    return bend(torch.randn(count, size, generator=rng)).numpy()
+
+
+def _spread(codes: np.ndarray, basis: np.ndarray, rng: torch.Generator) -> float:
+    """Mean vertex distance (mm) of pairs of faces with these codes (n, d)."""
+    order = torch.randperm(len(codes), generator=rng).numpy()
+    first, second = np.array_split(codes[order], 2)
+    first, second = first[: min(len(first), PAIRS)], second[: min(len(second), PAIRS)]
+    pairs = min(len(first), len(second))
+    differences = np.array_split(first[:pairs] - second[:pairs], max(1, pairs // 200))
+    distances = [
+        np.linalg.norm((part @ basis).reshape(len(part), -1, 3), axis=2).mean(axis=1)
+        for part in differences
+    ]
+    return float(np.concatenate(distances).mean())
 
 
 class Bend(torch.nn.Module):

@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt
 
-.PHONY: help demo test lint docs viewer clean
+.PHONY: help demo test lint docs results viewer clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -31,6 +31,9 @@ lint: $(READY)  ## style, types, and that imports go down only
 docs: $(READY)  ## the documentation as web pages in docs/_build
 	$(PIP) --editable .[docs]
 	$(BIN)/sphinx-build --quiet docs docs/_build
+
+results: $(READY)  ## the README's numbers, measured on this machine after make demo
+	$(BIN)/python tools/make_results.py --demo $(OUT) --bench
 
 viewer: $(READY)  ## what the Open3D viewer needs, system libraries included where allowed
 	$(PIP) --editable .[viewer]

@@ -149,15 +149,27 @@ def _train_or_continue(data: Path, run: Path, config: RunConfig) -> dict[str, An
 
 
 def training_curves_of(run: Path) -> dict[str, tuple[list[float], list[float]]]:
-    """Every logged number over the iterations, by name; scores with at least two points."""
+    """Logged numbers over the iterations, as ``chart/line``: terms of one size share a chart."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for line in RunFolder(run).read_metrics():
         for name, value in line.items():
-            if name != "iteration" and value is not None and not name.endswith("_ratio"):
-                xs, ys = curves.setdefault(name, ([], []))
+            if "/" in name and value is not None and not name.endswith("_ratio"):
+                xs, ys = curves.setdefault(_chart_of(name), ([], []))
                 xs.append(float(line["iteration"]))
-                ys.append(value)
+                ys.append(float(value))
     return {name: curve for name, curve in curves.items() if len(curve[0]) > 1}
+
+
+def _chart_of(name: str) -> str:
+    phase, _, term = name.partition("/")
+    if term == "wasserstein":
+        return f"Wasserstein value/{phase}"
+    if term in ("penalty", "laplacian", "feature") and phase != "score":
+        return f"penalties, weighted/{term}"
+    if phase == "score":
+        chart = "Laplacian energy (mm\u00b2)" if term == "laplacian" else "diversity (mm)"
+        return f"{chart}/{term.removeprefix('diversity_').replace('_', ' ')}"
+    return f"label losses, weighted/{term}, {phase}"
 
 
 class _Clock:

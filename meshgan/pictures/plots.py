@@ -84,7 +84,7 @@ def training_curves(
         groups.setdefault(group or name, {})[line] = curve
     columns = min(columns, len(groups))
     rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(5.0 * columns, 2.5 * rows + 0.5), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(5.0 * columns, 3.0 * rows + 0.5), dpi=DPI, layout="constrained")
     figure.suptitle(title, color=INK, fontsize=13, x=0.01, ha="left")
     for place, (group, curves) in enumerate(groups.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
@@ -177,8 +177,15 @@ def _style(axes: Axes, title: str) -> None:
 
 def _add_legend(axes: Axes, count: int) -> None:
     if count > 1:
+        # below the chart: inside it would hide what is drawn
         axes.legend(
-            frameon=False, fontsize=9.5, labelcolor=INK, handlelength=2.4, ncols=min(count, 3)
+            frameon=False,
+            fontsize=9,
+            labelcolor=INK,
+            handlelength=2.4,
+            ncols=2 if count < 5 else 3,
+            loc="upper left",
+            bbox_to_anchor=(-0.02, -0.14),
         )
 
 

@@ -117,6 +117,7 @@ class Trainer:
         self.iteration = 0
         self.rng = seeding.torch_generator(config.seed, "training", self.fabric.global_rank)
         self._last: dict[str, Batch] = {}
+        self._window: dict[str, list[float]] = {}  # terms since the last logged line
 
     # ---- the loop
 
@@ -246,9 +247,13 @@ class Trainer:
             return
         config, last = self.config, self.iteration == self.config.iterations
         due = lambda every: every > 0 and (self.iteration % every == 0 or last)  # noqa: E731
+        for key, value in values.items():
+            self._window.setdefault(key, []).append(value)
         scores = self.validate() if due(config.validate_every) else {}
         if due(config.log_every) or scores:
-            journal.write(self.iteration, {**values, **scores})
+            means = {key: math.fsum(seen) / len(seen) for key, seen in self._window.items()}
+            self._window.clear()
+            journal.write(self.iteration, {**means, **scores})
         if due(config.preview_every) and (path := self.preview()):
             journal.picture("preview", path, self.iteration)
         if self.iteration % config.save_every == 0:
@@ -292,6 +297,7 @@ class Trainer:
             "optimisers": {name: opt.state_dict() for name, opt in self.optimisers.items()},
             "streams": {name: stream.state_dict() for name, stream in self.streams.items()},
             "average": self.average.state_dict() if self.average else None,
+            "window": {key: list(seen) for key, seen in self._window.items()},
             "rng": self.rng.get_state(),
             "global_rng": seeding.capture_rng(),
         }
@@ -316,6 +322,7 @@ class Trainer:
                 f"{self.run.states}: the training state is of another model ({error})"
             ) from error
         self.iteration = state["iteration"]
+        self._window = {key: list(seen) for key, seen in state["window"].items()}
         if self.fabric.is_global_zero:
             self.rng.set_state(state["rng"])
         else:  # only the first process saves: the others start a stream of their own

@@ -1,0 +1,118 @@
+"""Collect measured numbers into docs/results and render them into the README.
+
+Run by ``make results`` after ``make demo`` on an idle machine; ``--bench`` times the benchmarks
+anew. The README's table is rendered from the JSON alone, and a test compares the two.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+BEGIN, END = "<!-- results: made by make results -->", "<!-- end of results -->"
+BENCHES = {
+    "train": ["bench", "train"],
+    "train_bf16": ["bench", "train", "--precision", "bf16"],
+    "geometry": ["bench", "geometry"],
+    "uv": ["bench", "uv"],
+    "specificity": ["bench", "specificity"],
+}
+ROWS = {
+    "diversity": ("diversity (mm)", 2, 1.0),
+    "diversity_identity": ("of one identity (mm)", 2, 1.0),
+    "diversity_expression": ("of one expression (mm)", 2, 1.0),
+    "specificity": ("specificity (mm)", 2, 1.0),
+    "oracle_identity": ("identity found again (%)", 1, 100.0),
+    "oracle_expression": ("expression found again (%)", 1, 100.0),
+    "laplacian_residual": ("Laplacian residual (1/mm)", 3, 1.0),
+    "inverted_triangles": ("inverted triangles per mesh", 1, 1.0),
+}
+DOINGS = {
+    "train": "a training round, paper size, float32",
+    "train_bf16": "the same with bfloat16 products",
+    "geometry": "mesh to image and gradient, batch 64",
+    "uv": "pixel lookup",
+    "specificity": "nearest training mesh, exact",
+}
+
+
+def main() -> None:
+    """Collect, render, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--demo", type=Path, default=ROOT / "runs" / "demo")
+    parser.add_argument("--bench", action="store_true", help="time the benchmarks as well")
+    options = parser.parse_args()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    collect_demo(options.demo)
+    if options.bench:
+        for name, words in BENCHES.items():
+            write(name, time_benchmark(words))
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    readme.write_text(f"{before}{BEGIN}\n{render()}\n{END}{after}", encoding="utf-8")
+
+
+def collect_demo(demo: Path) -> None:
+    """Metrics of a finished demo with what they depend on, and its picture."""
+    provenance = json.loads((demo / "run" / "provenance.json").read_text())
+    kept = ("command", "seed", "device", "machine", "packages")
+    metrics = json.loads((demo / "metrics.json").read_text())
+    write("demo", {"metrics": metrics, **{key: provenance[key] for key in kept}})
+    picture = (demo / "identity_in_all_expressions.png").read_bytes()
+    (RESULTS / "grid.png").write_bytes(picture)
+
+
+def time_benchmark(words: list[str]) -> dict:
+    """The JSON of one benchmark, run in a process of its own."""
+    command = [sys.executable, "-m", "meshgan", *words, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {"command": " ".join(["meshgan", *words]), **json.loads(done.stdout)}
+
+
+def write(name: str, value: dict) -> None:
+    """One result as JSON."""
+    (RESULTS / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def read(name: str) -> dict:
+    """One result."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def render() -> str:
+    """The README's tables."""
+    demo = read("demo")
+    metrics, seconds = demo["metrics"], demo["metrics"]["seconds"]
+    minutes = sum(seconds.values()) / 60
+    lines = [
+        f"`make demo` on two CPU cores: {minutes:.0f} minutes after installation, of which "
+        f"{seconds['training'] / 60:.0f} are training. Fresh faces are people whom the model "
+        "never saw.",
+        "",
+        "| | model | training faces | fresh faces |",
+        "|---|---|---|---|",
+    ]
+    for key, (name, digits, factor) in ROWS.items():
+        columns = [metrics, metrics["training"], metrics["fresh"]]
+        cells = [
+            f"{factor * column[key]:.{digits}f}" if key in column else "" for column in columns
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "| beside the plain way, in one process | ratio | ours (ms) | plain (ms) |"]
+    lines.append("|---|---|---|---|")
+    for name, doing in DOINGS.items():
+        if (RESULTS / f"{name}.json").exists():
+            bench = read(name)
+            lines.append(
+                f"| {doing} (`{bench['command']}`) | {bench['ratio']:.1f} | {bench['ms']:.0f} "
+                f"| {bench['plain_ms']:.0f} |"
+            )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -309,6 +309,8 @@ class Trainer:
             FileFormatError: the state belongs to another task or model.
         """
         try:
+            self.iteration = state["iteration"]
+            self._window = {key: list(seen) for key, seen in state["window"].items()}
             for name, module in self.modules.items():
                 module.load_state_dict(state["modules"][name])
             for name, optimiser in self.optimisers.items():
@@ -319,10 +321,8 @@ class Trainer:
                 self.average.load_state_dict(state["average"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise FileFormatError(
-                f"{self.run.states}: the training state is of another model ({error})"
+                f"{self.run.states}: the training state is of another model or version ({error})"
             ) from error
-        self.iteration = state["iteration"]
-        self._window = {key: list(seen) for key, seen in state["window"].items()}
         if self.fabric.is_global_zero:
             self.rng.set_state(state["rng"])
         else:  # only the first process saves: the others start a stream of their own

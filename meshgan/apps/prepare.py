@@ -29,7 +29,8 @@ from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
 from meshgan.models.start import bend_codes, start_from_additive
 from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
-from meshgan.training.tasks.decoupled_gan import DecoupledGAN, ImageStream, Normalisation
+from meshgan.training.tasks.decoupled_gan import DecoupledGAN
+from meshgan.training.tasks.decoupled_gan_batches import ImageStream, Normalisation
 
 log = logging.getLogger(__name__)
 REFERENCE_PAIRS = 2000

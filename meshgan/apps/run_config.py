@@ -8,7 +8,7 @@ from typing import Literal
 
 from meshgan import config as configuration
 from meshgan.errors import ConfigError
-from meshgan.training.tasks.decoupled_gan import LossConfig, ModelConfig, StepConfig
+from meshgan.training.tasks.decoupled_gan_config import LossConfig, ModelConfig, StepConfig
 from meshgan.training.trainer import TrainConfig
 
 

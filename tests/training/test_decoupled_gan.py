@@ -6,7 +6,9 @@ import torch
 from meshgan.apps.benchmarks.plain_gan import PlainGAN
 from meshgan.apps.benchmarks.train import Round, make_task
 from meshgan.models.generator import DecoupledGenerator
-from meshgan.training.tasks.decoupled_gan import DecoupledGAN, LossConfig, draw_codes
+from meshgan.training.tasks.decoupled_gan import DecoupledGAN
+from meshgan.training.tasks.decoupled_gan_batches import draw_codes
+from meshgan.training.tasks.decoupled_gan_config import LossConfig
 
 SIZE = {"vertices": 200, "identities": 5, "batch": 16, "image_size": 32}
 

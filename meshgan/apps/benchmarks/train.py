@@ -19,13 +19,9 @@ from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
-from meshgan.training.tasks.decoupled_gan import (
-    DecoupledGAN,
-    LossConfig,
-    ModelConfig,
-    Normalisation,
-    StepConfig,
-)
+from meshgan.training.tasks.decoupled_gan import DecoupledGAN
+from meshgan.training.tasks.decoupled_gan_batches import Normalisation
+from meshgan.training.tasks.decoupled_gan_config import LossConfig, ModelConfig, StepConfig
 
 PAPER_SIZE = {"vertices": 22_129, "identities": 299, "batch": 64, "image_size": 64}
 SMALL_SIZE = {"vertices": 300, "identities": 6, "batch": 8, "image_size": 32}

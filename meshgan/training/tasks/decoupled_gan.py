@@ -1,8 +1,6 @@
-"""The decoupled adversarial model as a task: its phases, its codes, its losses."""
+"""The decoupled adversarial model as a task: its phases and its losses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -10,209 +8,15 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor, nn
 
-from meshgan.config import require
 from meshgan.geometry.proximity import mean_vertex_distance
 from meshgan.models.base import Codes
 from meshgan.models.discriminator import REALISM, DecoupledDiscriminator
-from meshgan.models.generator import NOISE, DecoupledGenerator
+from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.mapped_output import MappedOutput
 from meshgan.training import losses
-from meshgan.training.optimisation import OptimiserConfig
 from meshgan.training.task import Batch, Optimiser, Phase, Stream, Task, Terms
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The networks. Defaults: the paper's, Sec. 5.1 and Fig. 11."""
-
-    codes: dict[str, int] = field(default_factory=lambda: {"identity": 65, "expression": 15})
-    """Length of each factor's code; the factors, and their order."""
-    noise: int = 5
-    hidden: int = 512
-    slope: float = 0.2
-    """Slope of the leaky ReLU below zero (the paper's table; its text says ReLU: 0)."""
-    image_size: int = 64
-    uv: Literal["template", "harmonic", "slim", "mean_value", "uniform"] = "harmonic"
-    """Map to the unit square: the paper's ``harmonic``, ``slim`` (keeps nostrils and lips), ...;
-    ``template``: the one that comes with the template."""
-    trunk: tuple[int, ...] = (16, 32)
-    branch: tuple[int, ...] = (64, 128)
-    start: Literal["random", "additive"] = "random"
-    """``additive``: begin as the additive model of the labelled data instead of at random."""
-
-    def __post_init__(self) -> None:
-        require(
-            self,
-            codes=len(self.codes) > 0 and all(size > 0 for size in self.codes.values()),
-            noise=self.noise >= 0,
-            hidden=self.hidden > 0,
-            slope=0 <= self.slope < 1,
-            image_size=self.image_size > 0,
-        )
-
-    @property
-    def code_sizes(self) -> dict[str, int]:
-        """Length of each code, noise last."""
-        return {**self.codes, NOISE: self.noise}
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights of the losses. Defaults: the paper's, Sec. 5.1; 0 leaves a term out."""
-
-    gan: float = 1.0
-    """l1 of Eq. 8."""
-    classification: float = 1.0
-    """l2 of Eq. 8."""
-    feature: float = 0.5
-    """l3 of Eq. 8."""
-    laplacian: float = 100.0
-    """l4 of Eq. 8."""
-    discriminator_classification: float = 0.1
-    """lambda_C of Eq. 6."""
-    gradient_penalty: float = 10.0
-    """Gulrajani et al. 2017."""
-    instance_noise: float = 0.1
-    """Standard deviation of the noise on the discriminator's input, in units of the data RMS."""
-    laplacian_length_mm: float = 1.0
-    """l of the regulariser |l^2 Delta d|^2: its unit of length."""
-    class_weights: Literal["inverse_frequency", "rare_events", "none"] = "inverse_frequency"
-    unclassified: tuple[str, ...] = ()
-    """Factors without classification loss (an ablation of the paper)."""
-
-    def __post_init__(self) -> None:
-        values = {
-            name: getattr(self, name) >= 0
-            for name, value in vars(self).items()
-            if isinstance(value, int | float)
-        }
-        require(self, **values)
-
-
-@dataclass(frozen=True)
-class StepConfig:
-    """How the networks are stepped. Defaults: the paper's, Sec. 5.1."""
-
-    batch: int = 64
-    discriminator_steps: int = 3
-    """Discriminator steps per generator step."""
-    discriminator_first: int = 0
-    """Iterations in which only the discriminator steps: a good start is not thrown about by a
-    judge who has seen nothing yet."""
-    generator: OptimiserConfig = field(default_factory=OptimiserConfig)
-    discriminator: OptimiserConfig = field(default_factory=OptimiserConfig)
-    penalty: Literal["piecewise", "double_backward"] = "piecewise"
-    """How the gradient penalty is computed: the same number and gradient either way."""
-
-    def __post_init__(self) -> None:
-        require(
-            self,
-            batch=self.batch >= 2 and self.batch % 2 == 0,
-            discriminator_steps=self.discriminator_steps >= 1,
-            discriminator_first=self.discriminator_first >= 0,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Normalisation:
-    """How displacement images (mm) become the discriminator's input: (x - mean) / scale.
-
-    Args:
-        mean: mean image of the training data (3, n, n), mm.
-        scale: RMS of the training displacements, mm; the unit of the generator's output.
-    """
-
-    mean: Float[Tensor, "3 n n"]
-    scale: float
-
-
-@runtime_checkable
-class ResumableOrder(Protocol):
-    """Row numbers batch by batch, from where ``load_state_dict`` put it."""
-
-    def __next__(self) -> Int[np.ndarray, " B"]: ...
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-
-class ImageStream:
-    """Batches of normalised geometry images with their labels.
-
-    Args:
-        images: displacement images (N, 3, n, n) in mm, in memory or memory-mapped.
-        labels: by factor (N,), -1 where unlabelled.
-        normalisation: applied to every batch.
-        order: gives row numbers, and remembers where it is.
-    """
-
-    def __init__(
-        self,
-        images: np.ndarray,
-        labels: Mapping[str, Int[np.ndarray, " N"]],
-        normalisation: Normalisation,
-        order: ResumableOrder,
-    ) -> None:
-        self.images, self.order, self.normalisation = images, order, normalisation
-        self.labels = {name: torch.from_numpy(np.asarray(rows)) for name, rows in labels.items()}
-
-    def next(self) -> Batch:
-        """Images (B, 3, n, n) and labels (B,) by factor."""
-        rows = np.asarray(next(self.order))
-        images = torch.from_numpy(np.asarray(self.images[rows], dtype=np.float32))
-        images = (images - self.normalisation.mean) / self.normalisation.scale
-        index = torch.from_numpy(rows)
-        return {
-            "images": images,
-            "labels": {name: labels[index] for name, labels in self.labels.items()},
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.order.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.order.load_state_dict(state)
-
-
-@dataclass(frozen=True, eq=False)
-class FakeBatch:
-    """Codes of generated faces, and what the losses must know of them.
-
-    Args:
-        codes: by factor, and ``noise`` (B, d).
-        labelled: the factor whose codes stand for labels.
-        labels: those labels (B,).
-        pairs: by unlabelled factor, the pairs p whose faces p and p + B/2 share its code.
-    """
-
-    codes: Codes
-    labelled: str
-    labels: Int[Tensor, " B"]
-    pairs: dict[str, Int[Tensor, " _"]]
-
-
-def draw_codes(
-    generator: DecoupledGenerator, count: int, turn: int, rng: torch.Generator
-) -> FakeBatch:
-    """Codes of one batch: factor ``turn`` takes labelled codes, the others Gaussian ones in pairs.
-
-    Faces p and p + count/2 are a pair. The unlabelled factors take turns over the pairs: each
-    pair shares the code of one of them and differs in all else.
-
-    Source: Fernández Abrevaya et al. 2019, Sec. 4.3.
-    """
-    factors = list(generator.factors)
-    labelled = factors[turn % len(factors)]
-    others = [name for name in factors if name != labelled]
-    codes = generator.sample_codes(count, rng)
-    half = count // 2
-    shared_by = torch.arange(half) % max(len(others), 1)
-    pairs = {name: torch.nonzero(shared_by == k).squeeze(1) for k, name in enumerate(others)}
-    for name, members in pairs.items():
-        codes[name][half + members] = codes[name][members]
-    table = generator.label_codes(labelled)
-    labels = torch.randint(len(table), (count,), generator=rng, device=rng.device)
-    codes[labelled] = table[labels.to(table.device)]
-    return FakeBatch(codes, labelled, labels.to(table.device), pairs)
+from meshgan.training.tasks.decoupled_gan_batches import Normalisation, draw_codes
+from meshgan.training.tasks.decoupled_gan_config import LossConfig, StepConfig
 
 
 class _Constants(nn.Module):

@@ -1,0 +1,1 @@
+"""Bridges to other libraries; none of them is needed to use meshgan."""

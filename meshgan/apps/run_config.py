@@ -9,7 +9,7 @@ from typing import Literal
 from meshgan import config as configuration
 from meshgan.errors import ConfigError
 from meshgan.training.tasks.decoupled_gan_config import LossConfig, ModelConfig, StepConfig
-from meshgan.training.trainer import TrainConfig
+from meshgan.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from meshgan.data.store import Store
 from meshgan.errors import InputError
 from meshgan.files import read_json, write_json
 from meshgan.training.run_folder import RunFolder
-from meshgan.training.trainer import Trainer, make_fabric
+from meshgan.training.train_config import make_fabric
+from meshgan.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 CHANGED_ON_RESUME = ("iterations", "minutes", "devices", "accelerator")

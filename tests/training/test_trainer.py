@@ -15,7 +15,8 @@ from torch import nn
 from meshgan.errors import ConfigError, DivergenceError, FileFormatError, InputError
 from meshgan.training.optimisation import MovingAverage, OptimiserConfig, Schedule
 from meshgan.training.run_folder import RunFolder
-from meshgan.training.trainer import TrainConfig, Trainer
+from meshgan.training.train_config import TrainConfig
+from meshgan.training.trainer import Trainer
 from tests.training.toy import JointTask, ToyTask
 
 CONFIG = TrainConfig(

@@ -10,7 +10,8 @@ from torch import nn
 from meshgan.training.optimisation import OptimiserConfig, Schedule
 from meshgan.training.run_folder import RunFolder
 from meshgan.training.task import Optimiser, Phase, Task
-from meshgan.training.trainer import TrainConfig, Trainer, make_fabric
+from meshgan.training.train_config import TrainConfig, make_fabric
+from meshgan.training.trainer import Trainer
 
 PLAIN = OptimiserConfig(kind="sgd", rate=0.1, betas=(0.0, 0.0))
 

@@ -52,6 +52,61 @@ class Build(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Import(Command):
+    """Turn the files of a public format into a DATA folder; exit status 1 if any was left out.
+
+    FORMAT is ict, bu3dfe, bu4dfe, bp4d, bosphorus, biwi, coma, facescape, facewarehouse, vocaset,
+    bfm, flame or folder (any meshes of one topology with a CSV table). Every face that cannot be
+    used is named with its reason.
+
+    Example: meshgan data import folder scans/smiles --out data/smiles --unit cm
+    """
+
+    format: tyro.conf.Positional[str]
+    """What the files are: ict, coma, folder, ..."""
+    path: tyro.conf.Positional[Path]
+    """The source's root folder (for some formats a file)."""
+    out: Path
+    """DATA folder to make; new or empty, unless --resume or --append."""
+    template: str | None = None
+    """What raw scans are registered to, or another template of a registered source's topology."""
+    unit: Literal["mm", "cm", "dm", "m", "um", "inch"] | None = None
+    """Of the source, if its format does not say or says wrong."""
+    axis_map: str | None = None
+    """Which source axes are the subject's left, up, and out of the face: "x z -y" if z is up."""
+    align: str = "vertices"
+    """Move each face rigidly onto the template over: vertices (all), a region of it, or none."""
+    on_error: Literal["skip", "stop"] = "skip"
+    """What to do about a face that cannot be used: leave it out, or stop there."""
+    set: tuple[str, ...] = ()
+    """option=value: options of the format; a wrong one is answered with those there are."""
+    resume: bool = False
+    """Go on with an interrupted import of the same source and settings."""
+    append: bool = False
+    """Add to a finished data set of the same topology."""
+
+    def __call__(self) -> Summary:
+        from meshgan import config as configuration
+        from meshgan.apps.import_data import ImportSettings, import_data
+
+        template = None
+        if self.template is not None:
+            from meshgan.apps.template import find_template
+
+            template = find_template(self.template)
+        return import_data(
+            self.format,
+            self.path,
+            self.out,
+            options=configuration.override({}, self.set),
+            settings=ImportSettings(self.unit, self.axis_map, self.align, self.on_error),
+            template=template,
+            resume=self.resume,
+            append=self.append,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Info(Command):
     """Say what a DATA folder holds: counts, labels, units, where it comes from.
 

@@ -12,6 +12,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "doctor": "meshgan.cli.doctor:Doctor",
     "data": {
         "build": "meshgan.cli.data:Build",
+        "import": "meshgan.cli.data:Import",
         "info": "meshgan.cli.data:Info",
         "validate": "meshgan.cli.data:Validate",
         "split": "meshgan.cli.data:Split",

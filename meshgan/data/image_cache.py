@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
+import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +19,28 @@ log = logging.getLogger(__name__)
 ImageType = Literal["float32", "float16"]
 _CHUNK = 64
 _CHECKED_IMAGES = 5
+KEPT_BYTES = 128 * 2**20
+
+
+class ImageMap(np.memmap):
+    """A memory-mapped file that gives its pages back while it is read row by row.
+
+    Every page that a memory map has touched counts as resident memory of the process, and training
+    touches all images. Here they are let go whenever ``KEPT_BYTES`` were copied out; they stay in
+    the system's file cache, from where the next read has them at once.
+    """
+
+    _copied = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        if not isinstance(found, np.ndarray) or np.may_share_memory(found, self):
+            return found
+        self._copied += found.nbytes
+        if self._copied > KEPT_BYTES and self._mmap is not None:
+            self._copied = 0
+            self._mmap.madvise(mmap.MADV_DONTNEED)
+        return found.view(np.ndarray)
 
 
 def map_displacements(
@@ -109,8 +132,9 @@ def _open(path: Path, shape: tuple[int, ...], dtype: ImageType) -> np.memmap | N
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError):
         return None
-    fits = isinstance(images, np.memmap) and images.shape == shape and images.dtype == dtype
-    return images if fits else None
+    if not (isinstance(images, np.memmap) and images.shape == shape and images.dtype == dtype):
+        return None
+    return images.view(ImageMap) if hasattr(mmap, "MADV_DONTNEED") else images
 
 
 def _is_current(images: np.memmap, mapped: Callable[[np.ndarray], np.ndarray]) -> bool:

@@ -18,6 +18,7 @@ from meshgan.data.mesh_formats.off import read_off, write_off
 from meshgan.data.mesh_formats.ply import read_ply, write_ply
 from meshgan.data.mesh_formats.raw import BadMesh, RawMesh, smallest_exact
 from meshgan.data.mesh_formats.stl import read_stl, write_stl
+from meshgan.data.mesh_formats.wrl import read_wrl
 from meshgan.data.npz import read_npz, write_npz
 from meshgan.errors import FileFormatError, InputError
 from meshgan.files import atomic_path
@@ -40,6 +41,7 @@ _READERS: dict[str, Callable[[bytes], RawMesh]] = {
     "ply": read_ply,
     "stl": read_stl,
     "off": read_off,
+    "wrl": read_wrl,
 }
 _WRITERS: dict[str, Callable[[RawMesh], bytes]] = {
     "obj": write_obj,
@@ -50,6 +52,7 @@ _WRITERS: dict[str, Callable[[RawMesh], bytes]] = {
     "glb": lambda mesh: write_gltf(mesh, binary=True),
 }
 FORMATS = (*_WRITERS, "npz")
+READABLE_FORMATS = (*FORMATS, "wrl")
 _METRES_BY_STANDARD = ("gltf", "glb")
 _FACE_HEIGHT_MM = 177.0  # geometric middle of 120 to 260 mm
 
@@ -58,7 +61,8 @@ def read_mesh(path: Path | str, unit: Unit | None = None) -> TriMesh:
     """Read a triangle mesh and convert it to millimetres.
 
     Args:
-        path: an OBJ, PLY, STL, OFF, glTF, GLB or NPZ file; its suffix names the format.
+        path: an OBJ, PLY, STL, OFF, glTF, GLB, NPZ or WRL (VRML) file; its suffix names the
+            format.
         unit: of the file. By default mm, and metres for glTF, whose standard says so.
 
     Returns:
@@ -147,10 +151,10 @@ def _format_of(path: Path) -> str:
     if not path.exists():
         raise FileFormatError(f"{path}: no such file")
     kind = path.suffix[1:].lower()
-    if kind not in FORMATS:
+    if kind not in READABLE_FORMATS:
         raise FileFormatError(
             f"{path}: unknown mesh format {kind or 'without a suffix'!r}; "
-            f"known are {', '.join(FORMATS)}"
+            f"known are {', '.join(READABLE_FORMATS)}"
         )
     return kind
 

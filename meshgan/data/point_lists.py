@@ -1,4 +1,8 @@
-"""Measured landmarks of one scan: lists of points in 3D, read from .pts, .csv, .json or .npy."""
+"""Measured landmarks of one scan: lists of points in 3D.
+
+Own formats are .pts, .csv, .json and .npy; .bnd (BU-3DFE), .lm3 (Bosphorus) and .pp (MeshLab) are
+read as well.
+"""
 
 import json
 from pathlib import Path
@@ -6,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from meshgan.data.point_formats import parse_bnd, parse_lm3, parse_pp, read_small
 from meshgan.errors import FileFormatError, InputError, ShapeError
 from meshgan.files import atomic_path, write_json, write_text
 
 POINT_FORMATS = ("pts", "csv", "json", "npy")
+READABLE_POINT_FORMATS = (*POINT_FORMATS, "bnd", "lm3", "pp")
 
 
 def check_points(
@@ -35,11 +41,12 @@ def check_points(
 
 
 def read_points(path: Path | str, count: int | None = None) -> Float[np.ndarray, "L 3"]:
-    """Read a point list: .pts, .csv, .json or .npy, three numbers per point, as float64.
+    """Read a point list: .pts, .csv, .json, .npy, .bnd, .lm3 or .pp, as float64.
 
-    JSON is a list of [x, y, z], or an object with exactly one such list (``points``,
-    ``landmarks``, ...) or of names with [x, y, z] each. CSV may have a header line and a first
-    column of names. The unit is the file's own.
+    The points stand in the file's order; names in the file are passed over. JSON is a list of
+    [x, y, z], or an object with exactly one such list (``points``, ``landmarks``, ...) or of
+    names with [x, y, z] each. CSV may have a header line and a first column of names. The unit is
+    the file's own.
 
     Args:
         path: its suffix names the format.
@@ -51,8 +58,9 @@ def read_points(path: Path | str, count: int | None = None) -> Float[np.ndarray,
     """
     path = Path(path)
     kind = path.suffix[1:].lower()
-    if kind not in POINT_FORMATS:
-        raise FileFormatError(f"{path}: unknown point format; known are {', '.join(POINT_FORMATS)}")
+    if kind not in READABLE_POINT_FORMATS:
+        known = ", ".join(READABLE_POINT_FORMATS)
+        raise FileFormatError(f"{path}: unknown point format; known are {known}")
     try:
         points = _POINT_READERS[kind](path)
     except FileNotFoundError as error:
@@ -144,4 +152,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-_POINT_READERS = {"pts": _read_pts, "csv": _read_csv, "json": _read_json, "npy": _read_npy}
+_POINT_READERS = {
+    "pts": _read_pts,
+    "csv": _read_csv,
+    "json": _read_json,
+    "npy": _read_npy,
+    "bnd": lambda path: parse_bnd(read_small(path)).points,
+    "lm3": lambda path: parse_lm3(read_small(path)).points,
+    "pp": lambda path: parse_pp(read_small(path)).points,
+}

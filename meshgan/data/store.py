@@ -1,4 +1,4 @@
-"""Registered faces on disk: a DATA folder, read by memory map, one mesh or all of them.
+"""Registered faces on disk: a DATA folder, one mesh or all of them, larger than memory or not.
 
 ::
 
@@ -8,8 +8,9 @@
     DATA/shards/00000.table.npz      label.FACTOR, subject, sequence, frame, extra.NAME
     DATA/cache/                      geometry images; may be deleted at any time
 
-Why plain ``.npy``: it is NumPy's own documented format, any program can read it, a single mesh is
-one memory-mapped slice away, and it needs no library. Why shards: a build that is killed loses
+Why plain ``.npy``: it is NumPy's own documented format, any program can read or memory-map it, a
+single mesh is one read at a known place, and it needs no library; vertex positions do not
+compress enough to pay for HDF5 or Zarr. Why shards: a build that is killed loses
 one at most, a damaged file costs one, and appending never rewrites what is there.
 """
 
@@ -17,6 +18,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,14 @@ from jaxtyping import Float, Int
 
 from meshgan.data.manifest import Manifest, read_manifest
 from meshgan.data.rows import UNLABELLED, FaceRows
-from meshgan.data.shard_files import empty_table, map_vertices, read_table
+from meshgan.data.shard_files import VertexFile, empty_table, read_table
 from meshgan.data.store_writer import StoreWriter
 from meshgan.data.template import Template
 from meshgan.errors import FileFormatError, InputError
 
 __all__ = ["UNLABELLED", "FaceRows", "Store", "StoreWriter"]
 
-_OPEN_MAPS = 256  # each holds a file descriptor; systems often allow 1,024
+_OPEN_FILES = 256  # each holds a file descriptor; systems often allow 1,024
 
 
 class Store:
@@ -55,14 +57,14 @@ class Store:
     def __init__(self, path: Path | str, partial: bool = False) -> None:
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
+        counts = [shard.rows for shard in self.manifest.shards]
+        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        self._files: OrderedDict[int, VertexFile] = OrderedDict()
         if not (self.manifest.complete or partial):
             raise InputError(
                 f"{self.path}: its build stopped after {self.count:,} meshes; finish it with "
                 "meshgan data build ... --resume"
             )
-        counts = [shard.rows for shard in self.manifest.shards]
-        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
 
     @classmethod
     def open(cls, path: Path | str, partial: bool = False) -> "Store":
@@ -72,7 +74,7 @@ class Store:
     @property
     def count(self) -> int:
         """N, meshes."""
-        return self.manifest.row_count
+        return int(self._starts[-1])
 
     def __len__(self) -> int:
         return self.count
@@ -134,6 +136,28 @@ class Store:
             raise InputError(f"{self.path}: has no factor {factor!r}; it has {known}")
         return self._column(f"label.{factor}")
 
+    def rows_where(self, subject: str | None = None, **labels: str | None) -> Int[np.ndarray, " _"]:
+        """Row numbers of the meshes that bear certain labels, ascending (int64).
+
+        Example: ``store.rows_where(expression="happiness", subject="F0001")``.
+
+        Args:
+            subject: only this person's.
+            labels: factor -> label name, or None for the unlabelled ones.
+
+        Raises:
+            InputError: the store has no such factor, label or subject.
+        """
+        chosen = np.ones(self.count, dtype=bool)
+        if subject is not None:
+            chosen &= self.subject == self._number(self.subjects, subject, "subject")
+        for factor, name in labels.items():
+            here = self.labels(factor)
+            chosen &= here == (
+                UNLABELLED if name is None else self._number(self.factors[factor], name, factor)
+            )
+        return np.flatnonzero(chosen)
+
     def extras(self, name: str) -> np.ndarray:
         """An extra array, one row per mesh (N, ...).
 
@@ -154,11 +178,15 @@ class Store:
         """
         ids = np.asarray(ids, dtype=np.int64)
         self._check_ids(ids)
+        found = np.empty((len(ids), self.vertex_count, 3), dtype=np.float32)
+        if not len(ids):
+            return found
         shards = np.searchsorted(self._starts, ids, side="right") - 1
         rows = ids - self._starts[shards]
-        found = np.empty((len(ids), self.vertex_count, 3), dtype=np.float32)
-        for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
-            found[place] = self._shard_vertices(shard)[row]
+        jumps = np.flatnonzero((np.diff(ids) != 1) | (np.diff(shards) != 0)) + 1
+        places = [0, *jumps.tolist(), len(ids)]
+        for begin, end in pairwise(places):  # neighbours in one read
+            self._file(int(shards[begin])).read(int(rows[begin]), found[begin:end])
         return found
 
     def rows(self, ids: Int[np.ndarray, " b"]) -> FaceRows:
@@ -195,7 +223,13 @@ class Store:
         return f"Store({str(self.path)!r}: {size}, {factors})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": OrderedDict()}
+        return {**self.__dict__, "_files": OrderedDict()}
+
+    def _number(self, names: tuple[str, ...], name: str, what: str) -> int:
+        if name not in names:
+            shown = ", ".join(names[:8]) + (" and more" if len(names) > 8 else "")
+            raise InputError(f"{self.path}: has no {what} {name!r}; it has {shown}")
+        return names.index(name)
 
     def _check_ids(self, ids: np.ndarray) -> None:
         outside = (ids < 0) | (ids >= self.count)
@@ -203,14 +237,14 @@ class Store:
             first = int(ids[np.argmax(outside)])
             raise InputError(f"{self.path}: no mesh {first:,}; ids go from 0 to {self.count - 1:,}")
 
-    def _shard_vertices(self, number: int) -> np.ndarray:
-        if number in self._maps:
-            self._maps.move_to_end(number)
-            return self._maps[number]
-        opened = map_vertices(self.path, self.manifest.shards[number], self.vertex_count)
-        self._maps[number] = opened
-        if len(self._maps) > _OPEN_MAPS:
-            self._maps.popitem(last=False)
+    def _file(self, shard: int) -> VertexFile:
+        if shard in self._files:
+            self._files.move_to_end(shard)
+            return self._files[shard]
+        opened = VertexFile(self.path, self.manifest.shards[shard], self.vertex_count)
+        self._files[shard] = opened
+        if len(self._files) > _OPEN_FILES:
+            self._files.popitem(last=False)
         return opened
 
     @cached_property

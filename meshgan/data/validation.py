@@ -10,7 +10,7 @@ import numpy as np
 from meshgan.data.manifest import Manifest, Shard, read_manifest
 from meshgan.data.mesh_io import unit_of_length
 from meshgan.data.rows import UNLABELLED
-from meshgan.data.shard_files import map_vertices, read_table
+from meshgan.data.shard_files import VertexFile, read_table
 from meshgan.data.store import Store
 from meshgan.errors import FileFormatError, MeshGANError
 from meshgan.files import checksum
@@ -92,12 +92,14 @@ def _check_vertices(
 ) -> np.ndarray:
     """Check the positions of a shard; gives a 32-bit key per mesh for the search of twins."""
     path = folder / shard.vertices_file
-    meshes = map_vertices(folder, shard, manifest.vertex_count)
+    file = VertexFile(folder, shard, manifest.vertex_count)
     if checksum(path) != shard.vertices_sha256:
         findings.problems.append(f"{path}: damaged, its checksum is not the manifest's")
     keys, sizes, bad = [], [], 0
     for start in range(0, shard.rows, _CHUNK):
-        chunk = np.array(meshes[start : start + _CHUNK])
+        count = min(_CHUNK, shard.rows - start)
+        chunk = np.empty((count, manifest.vertex_count, 3), dtype=np.float32)
+        file.read(start, chunk)
         finite = np.isfinite(chunk).all(axis=(1, 2))
         bad += int((~finite).sum())
         keys += [zlib.crc32(mesh.tobytes()) for mesh in chunk]

@@ -60,8 +60,8 @@ def procrustes(
     """
     if source.shape != target.shape:
         raise ShapeError(f"procrustes: {len(source):,} source and {len(target):,} target points")
-    share = _shares(weights, len(source))
-    rotations, translations, scales = _solve(source[None], target, share, scale)
+    share = checked_weights(weights, len(source))
+    rotations, translations, scales = solve_similarities(source[None], target, share, scale)
     return Similarity(rotations[0], translations[0], float(scales[0]))
 
 
@@ -88,17 +88,63 @@ def align_batch(
         raise ShapeError(
             f"align: meshes of {vertices.shape[1]:,} vertices, reference of {len(reference):,}"
         )
-    share = _shares(weights, len(reference))
+    share = checked_weights(weights, len(reference))
     aligned = np.empty_like(vertices)
     for start in range(0, len(vertices), MESHES_AT_ONCE):
         part = slice(start, start + MESHES_AT_ONCE)
-        rotations, translations, _ = _solve(vertices[part], reference, share, scale=False)
+        rotations, translations, _ = solve_similarities(
+            vertices[part], reference, share, scale=False
+        )
         aligned[part] = vertices[part] @ rotations.transpose(0, 2, 1) + translations[:, None]
     return aligned
 
 
-def _shares(weights: np.ndarray | None, count: int) -> np.ndarray:
-    """Weights as float64 shares that sum to 1."""
+def solve_similarities(
+    sources: Float[np.ndarray, "N P 3"],
+    target: Float[np.ndarray, "P 3"],
+    weights: Float[np.ndarray, "*N P"],
+    scale: bool,
+) -> tuple[Float[np.ndarray, "N 3 3"], Float[np.ndarray, "N 3"], Float[np.ndarray, " N"]]:
+    """``procrustes`` for many sources at once: rotations, translations and scales.
+
+    Args:
+        sources: (N, P, 3), finite also where the weight is 0.
+        target: (P, 3).
+        weights: (P,) for all sources alike, or (N, P); at least three positive in each row.
+        scale: solve for the scales too, else they are 1.
+
+    Source: Umeyama 1991, Eqs. 34-43.
+    """
+    share = np.atleast_2d(weights / weights.sum(axis=-1, keepdims=True))
+    target = np.asarray(target, dtype=np.float64)
+    source_mean = np.einsum("npi,np->ni", sources, np.broadcast_to(share, sources.shape[:2]))
+    target_mean = share @ target
+    centred_target = (target - target_mean[:, None]) * share[:, :, None]
+    # sum_p w (y - mean y) x^T; the mean of x drops out, since the weighted y are centred
+    covariance = np.matmul(
+        centred_target.transpose(0, 2, 1), sources - source_mean[:, None]
+    )  # Eq. 38
+    left, values, right = np.linalg.svd(covariance)
+    signs = np.ones_like(values)
+    signs[:, 2] = np.sign(np.linalg.det(left) * np.linalg.det(right))  # Eq. 39: no reflection
+    rotations = np.matmul(left * signs[:, None], right)  # Eq. 40
+    if scale:
+        distances = ((sources - source_mean[:, None]) ** 2).sum(axis=2)
+        variance = (distances * share).sum(axis=1)
+        scales = (values * signs).sum(axis=1) / variance  # Eq. 42
+    else:
+        scales = np.ones(len(sources))
+    moved_mean = np.einsum("nij,nj->ni", rotations, source_mean)
+    return rotations, target_mean - scales[:, None] * moved_mean, scales  # Eq. 41
+
+
+def checked_weights(weights: Float[np.ndarray, " _"] | None, count: int) -> Float[np.ndarray, " _"]:
+    """Weights of ``count`` points as float64; ones by default.
+
+    Raises:
+        ShapeError: another number of weights.
+        InputError: a negative one, or fewer than three positive ones.
+    """
     shares = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     if len(shares) != count:
         raise ShapeError(f"align: {len(shares):,} weights for {count:,} points")
@@ -107,26 +153,4 @@ def _shares(weights: np.ndarray | None, count: int) -> np.ndarray:
             f"align: {int((shares > 0).sum())} of {count:,} points have a positive weight and "
             f"{int((shares < 0).sum())} a negative one; at least three positive ones are needed"
         )
-    return shares / shares.sum()
-
-
-def _solve(
-    sources: np.ndarray, target: np.ndarray, share: np.ndarray, scale: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotations (N, 3, 3), translations (N, 3) and scales (N,) for sources (N, P, 3)."""
-    source_mean = np.einsum("npi,p->ni", sources, share)
-    target_mean = share @ np.asarray(target, dtype=np.float64)
-    centred_target = (target - target_mean) * share[:, None]
-    # sum_p w (y - mean y) x^T; the mean of x drops out, since the weighted y are centred
-    covariance = np.matmul(centred_target.T, sources - source_mean[:, None])  # Eq. 38
-    left, values, right = np.linalg.svd(covariance)
-    signs = np.ones_like(values)
-    signs[:, 2] = np.sign(np.linalg.det(left) * np.linalg.det(right))  # Eq. 39: no reflection
-    rotations = np.matmul(left * signs[:, None], right)  # Eq. 40
-    if scale:
-        variance = np.einsum("npi,p->n", (sources - source_mean[:, None]) ** 2, share)
-        scales = (values * signs).sum(axis=1) / variance  # Eq. 42
-    else:
-        scales = np.ones(len(sources))
-    moved_mean = np.einsum("nij,nj->ni", rotations, source_mean)
-    return rotations, target_mean - scales[:, None] * moved_mean, scales  # Eq. 41
+    return shares

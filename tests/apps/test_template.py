@@ -29,7 +29,7 @@ def hill_file(tmp_path):
 def test_a_default_template(tmp_path):
     summary = show_template("anny_low", tmp_path / "low.png")
     assert summary["vertices"] == open_source("low").template.vertex_count
-    assert summary["landmarks"] == {"ibug68": 68, "fit85": 85}
+    assert summary["landmarks"] == {"ibug68": 68, "fit85": 85, "bu83": 83, "bosphorus22": 22}
     assert summary["symmetric"]
     json.dumps(summary)
     with Image.open(tmp_path / "low.png") as picture:

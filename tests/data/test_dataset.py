@@ -1,6 +1,7 @@
 """MeshDataset: people stay on one side, weights and statistics as by hand, images cached safely."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshgan.data import image_cache
 from meshgan.data.dataset import MeshDataset, geometry_images
 from meshgan.data.image_cache import map_displacements
 from meshgan.data.splits import read_split, split_subjects, write_split
@@ -273,3 +275,30 @@ def test_one_person_trains_alone(tmp_path):
     assert MeshDataset(tmp_path / "d").count == 3
     with pytest.raises(InputError, match="no mesh in part 'test'"):
         MeshDataset(tmp_path / "d", "test")
+
+
+def test_images_give_their_pages_back(tmp_path, monkeypatch):
+    if not Path("/proc/self/smaps").exists():
+        pytest.skip("needs /proc, which only Linux has")
+    path = tmp_path / "images.npy"
+    content = np.random.default_rng(0).random((400, 3, 32, 32)).astype(np.float32)  # 4.9 MB
+    np.save(path, content)
+    images = image_cache._open(path, content.shape, "float32")
+
+    def resident_kb():
+        lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+        for line in lines:
+            if line.endswith("images.npy"):
+                return next(int(text.split()[1]) for text in lines if text.startswith("Rss:"))
+        return 0
+
+    images[np.arange(50)]
+    assert resident_kb() > 500
+    monkeypatch.setattr(image_cache, "KEPT_BYTES", 2**16)
+    for start in range(0, 400, 50):
+        rows = np.random.default_rng(start).permutation(400)[:50]
+        np.testing.assert_array_equal(images[rows], content[rows])
+        assert resident_kb() < 300
+    part = images[3]  # a view is no copy
+    np.testing.assert_array_equal(part, content[3])
+    assert type(images[np.array([1])]) is np.ndarray

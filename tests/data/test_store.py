@@ -596,3 +596,58 @@ def test_nothing_is_unpickled(built):
     with pytest.raises(FileFormatError):
         store.labels("identity")
     assert not (built / "exploded").exists()
+
+
+# Reading without mapping
+
+
+def test_rows_by_label(built):
+    store, expected = Store.open(built), random_rows(TEMPLATE, 12)
+    happy = np.flatnonzero(expected.labels["expression"] == 1)
+    assert len(happy)
+    np.testing.assert_array_equal(store.rows_where(expression="happiness"), happy)
+    np.testing.assert_array_equal(
+        store.rows_where(expression=None), np.flatnonzero(expected.labels["expression"] == -1)
+    )
+    np.testing.assert_array_equal(store.rows_where(subject="bob", identity="bob"), [1, 4, 7, 10])
+    assert len(store.rows_where(subject="bob", identity="ann")) == 0
+    assert len(store.rows_where()) == 12
+    with pytest.raises(InputError, match="no expression 'glee'; it has neutral, happiness"):
+        store.rows_where(expression="glee")
+    with pytest.raises(InputError, match="no subject 'dan'"):
+        store.rows_where(subject="dan")
+    with pytest.raises(InputError, match="no factor 'age'"):
+        store.rows_where(age="old")
+
+
+def test_nothing_stays_mapped_or_open(built):
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("needs /proc, which only Linux has")
+    store = Store.open(built)
+    store.vertices(np.arange(12))
+    assert str(built) not in Path("/proc/self/maps").read_text()
+
+    def opened():
+        links = Path("/proc/self/fd").iterdir()
+        return sum(1 for link in links if str(built) in os.path.realpath(link))
+
+    assert opened() == 3
+    del store
+    assert opened() == 0
+
+
+def test_a_file_that_shrinks_while_open(built):
+    store = Store.open(built)
+    store.vertices(np.array([0]))
+    path = built / "shards" / "00000.vertices.npy"
+    os.truncate(path, path.stat().st_size - 200)
+    with pytest.raises(FileFormatError, match=r"00000\.vertices\.npy: cut short while it was open"):
+        store.vertices(np.arange(5))
+
+
+def test_reads_without_preadv(built, monkeypatch):
+    monkeypatch.delattr(os, "preadv", raising=False)
+    store, expected = Store.open(built), random_rows(TEMPLATE, 12)
+    np.testing.assert_array_equal(
+        store.vertices(np.array([11, 3, 4])), expected.vertices[[11, 3, 4]]
+    )

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from meshgan.data.synthetic.landmark_curves import Curve
 from meshgan.data.synthetic.outline import Outline
 from meshgan.errors import ConfigError, FileFormatError, InputError
 
@@ -26,10 +27,15 @@ class RegionRule:
 
 @dataclass(frozen=True)
 class LandmarkRule:
-    """A landmark set: base-mesh vertex ids, or "left_eye" / "right_eye" for a pupil."""
+    """A landmark set: base-mesh vertex ids, or "left_eye" / "right_eye" for a pupil.
+
+    A set without places of its own lies on ``curves`` through the points of ``based_on``.
+    """
 
     places: tuple[int | str, ...]
     labels: tuple[str, ...] = ()
+    based_on: str = ""
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,28 @@ def _expect_keys(table: dict[str, Any], expected: set[str], what: str) -> None:
 def _landmarks(table: dict[str, Any]) -> dict[str, LandmarkRule]:
     sets: dict[str, LandmarkRule] = {}
     for name, rule in table.items():
+        if "curves" in rule:
+            _expect_keys(rule, {"curves", "based_on", "labels"}, f"landmarks {name}")
+            if not sets[rule["based_on"]].places:
+                raise ValueError(f"landmarks {name}: {rule['based_on']} has no places of its own")
+            curves = tuple(_curve(item) for item in rule["curves"])
+            labels = tuple(rule.get("labels", ()))
+            sets[name] = LandmarkRule((), labels, rule["based_on"], curves)
+            continue
         _expect_keys(rule, {"places", "labels", "extends"}, f"landmarks {name}")
         before = sets[rule["extends"]] if "extends" in rule else LandmarkRule(())
         places, labels = tuple(rule["places"]), tuple(rule.get("labels", ()))
         sets[name] = LandmarkRule(before.places + places, labels)
     return sets
+
+
+def _curve(table: dict[str, Any]) -> Curve:
+    _expect_keys(table, {"places", "through"}, "curve")
+    mixtures = (
+        ((item, 1.0),) if isinstance(item, int) else tuple((int(k), float(w)) for k, w in item)
+        for item in table["through"]
+    )
+    return Curve(tuple(map(int, table["places"])), tuple(mixtures))
 
 
 def _regions(table: dict[str, Any]) -> dict[str, RegionRule]:

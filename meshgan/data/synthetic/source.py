@@ -11,6 +11,7 @@ from meshgan.data.rows import UNLABELLED, FaceRows
 from meshgan.data.synthetic.bases import FaceBases, load_bases
 from meshgan.data.synthetic.cache import Arrays, cached_arrays
 from meshgan.data.synthetic.expressions import EMOTION_NAMES, Expressions
+from meshgan.data.synthetic.landmark_curves import nearest_vertices
 from meshgan.data.synthetic.motion import Take, record_emotion
 from meshgan.data.synthetic.people import PeopleSettings, Person, Population
 from meshgan.data.synthetic.plan import Plan, PlannedTake
@@ -27,7 +28,7 @@ from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.parameterize import parameterize
 from meshgan.seeding import generator
 
-VERSION = 3  # raise it when the cached template changes for the same recipe
+VERSION = 4  # raise it when the cached template changes for the same recipe
 BLOCK = 64  # faces computed at once; fixed, so that rounding does not depend on the batch size
 
 
@@ -66,10 +67,15 @@ def _build(bases: FaceBases, recipe: Recipe) -> Arrays:
     mesh = TriMesh(vertices, surface.faces)
     uv = parameterize(mesh, "harmonic", mirror=surface.mirror).uv
     largest = max(surface.landmarks.values(), key=len)
+    landmarks = dict(surface.landmarks)
+    for name, rule in recipe.landmarks.items():
+        if rule.curves:
+            base = surface.landmarks[rule.based_on]
+            landmarks |= nearest_vertices({name: rule.curves}, base, vertices)
     template = Template(
         name=recipe.name,
         mesh=TriMesh(vertices, surface.faces, uv),
-        landmarks=surface.landmarks,
+        landmarks=landmarks,
         mirror=surface.mirror,
         regions=find_regions(vertices, surface.faces, surface.mirror, largest, recipe.regions),
     )

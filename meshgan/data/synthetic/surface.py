@@ -50,7 +50,8 @@ def build_surface(bases: FaceBases, recipe: Recipe) -> Surface:
     cut, faces = clip_mesh(faces, recipe.outline.level(matrix @ reference) - 1.0)
     matrix = sparse.csr_matrix(cut @ matrix)
 
-    ids = _control_landmarks(bases, recipe.landmarks)
+    placed = {name: rule for name, rule in recipe.landmarks.items() if rule.places}
+    ids = _control_landmarks(bases, placed)
     fine = _rows_of_vertices(cut, np.concatenate(list(ids.values())))
     partner = _rows_of_vertices(cut, control.mirror[np.concatenate(list(ids.values()))])
     rest = matrix @ reference

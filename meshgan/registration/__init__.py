@@ -1,0 +1,1 @@
+"""Raw scans to registered faces: pose, statistical face prior, automatic start."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from meshgan.errors import InputError
 
-NAMES = ("train", "geometry", "uv", "specificity", "io")
+NAMES = ("train", "geometry", "uv", "specificity", "io", "register")
 
 
 def run_benchmark(name: str, rounds: int, small: bool, precision: str = "32") -> dict[str, Any]:

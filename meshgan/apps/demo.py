@@ -12,7 +12,7 @@ import numpy as np
 from meshgan.apps.data import build_data
 from meshgan.apps.evaluate import ALL_METRICS, evaluate
 from meshgan.apps.face_model import FaceModel
-from meshgan.apps.report import model_sections, write_report
+from meshgan.apps.report_run import write_run_report
 from meshgan.apps.run_config import RunConfig, read_config
 from meshgan.apps.train import train
 from meshgan.data.dataset import MeshDataset
@@ -20,8 +20,6 @@ from meshgan.data.store import Store
 from meshgan.data.store_writer import StoreWriter
 from meshgan.data.synthetic.plan import FRESH_PEOPLE, plan_dataset
 from meshgan.data.synthetic.source import FaceSource, open_source
-from meshgan.files import read_json
-from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -82,7 +80,7 @@ def demo(
     config = read_config(preset, None, given)
     if minutes is not None:
         config = replace(config, train=replace(config.train, minutes=minutes))
-    trained = _train_or_continue(data, run, config)
+    _train_or_continue(data, run, config)
     clock.lap("training")
 
     log.info("3 of 4: scores")
@@ -94,21 +92,13 @@ def demo(
     clock.lap("scores")
 
     log.info("4 of 4: pictures and report")
-    sections = model_sections(
-        model.model, store, seed, training_curves_of(run), paint_template(model.template)
-    )
     metrics["seconds"] = {**clock.laps}
-    report = write_report(
-        out,
-        sections,
-        metrics,
-        read_json(RunFolder(run).provenance_file) | {"iterations": trained["iterations"]},
-        summary=(
-            f"A decoupled model of 3D faces, trained on {size.meshes:,} default faces of "
-            f"{size.subjects} people. In every picture a person and an expression are two separate "
-            "codes."
-        ),
+    summary = (
+        f"A decoupled model of 3D faces, trained on {size.meshes:,} default faces of "
+        f"{size.subjects} people. In every picture a person and an expression are two separate "
+        "codes."
     )
+    report = write_run_report(run, store, metrics, out, summary, seed)
     clock.lap("report")
     return {
         "report": str(report),
@@ -146,30 +136,6 @@ def _some_rows(source: FaceSource, plan: Any, seed: int, chosen: np.ndarray) -> 
 def _train_or_continue(data: Path, run: Path, config: RunConfig) -> dict[str, Any]:
     folder = RunFolder(run)
     return train(data, run, config, resume=folder.config_file.exists())
-
-
-def training_curves_of(run: Path) -> dict[str, tuple[list[float], list[float]]]:
-    """Logged numbers over the iterations, as ``chart/line``: terms of one size share a chart."""
-    curves: dict[str, tuple[list[float], list[float]]] = {}
-    for line in RunFolder(run).read_metrics():
-        for name, value in line.items():
-            if "/" in name and value is not None and not name.endswith("_ratio"):
-                xs, ys = curves.setdefault(_chart_of(name), ([], []))
-                xs.append(float(line["iteration"]))
-                ys.append(float(value))
-    return {name: curve for name, curve in curves.items() if len(curve[0]) > 1}
-
-
-def _chart_of(name: str) -> str:
-    phase, _, term = name.partition("/")
-    if term == "wasserstein":
-        return f"Wasserstein value/{phase}"
-    if term in ("penalty", "laplacian", "feature") and phase != "score":
-        return f"penalties, weighted/{term}"
-    if phase == "score":
-        chart = "Laplacian energy (mm\u00b2)" if term == "laplacian" else "diversity (mm)"
-        return f"{chart}/{term.removeprefix('diversity_').replace('_', ' ')}"
-    return f"label losses, weighted/{term}, {phase}"
 
 
 class _Clock:

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from meshgan.data.synthetic.source import open_source
 from meshgan.errors import InputError, ShapeError
 from meshgan.evaluation.diversity import data_diversity, model_diversity
 from meshgan.evaluation.estimate import Estimate, FaceCollection, batch_size
@@ -66,7 +65,7 @@ def evaluate(
         samples: faces for specificity and quality (the paper: 1,000).
         out: folder for ``metrics.json``; nothing is written if None.
         fresh: real faces that the model never saw: the floor of specificity.
-        source: the parametric source of the data (``data.synthetic.source.FaceSource``), which
+        source: the parametric source of the data (``apps.oracle_source.find_source``), which
             ``oracle`` asks for the truth.
 
     Returns:
@@ -82,7 +81,12 @@ def evaluate(
 
     Source: Fernández Abrevaya et al. 2019, Sec. 5.3, Table 1.
     """
-    _check_metrics(metrics, source)
+    check_metrics(metrics)
+    if "oracle" in metrics and source is None:
+        raise InputError(
+            "metrics: the oracle needs the parametric source of the data, whose truth is known; "
+            "leave it out for other data"
+        )
     _check_topology(
         model, {"training data": store} | ({} if fresh is None else {"fresh faces": fresh})
     )
@@ -147,7 +151,7 @@ def _measure_quality(scores: Scores, asked: _Questions) -> None:
 
 def _measure_oracle(scores: Scores, asked: _Questions) -> None:
     persons = expressions = GRID
-    assert asked.source is not None  # _check_metrics
+    assert asked.source is not None  # checked in evaluate
     found = source_decoupling(asked.model, asked.source, persons, expressions, asked.seed)
     for shares, place in ((found["model"], scores.model), (found["source"], scores.fresh)):
         place.update({name: _share(value, persons * expressions) for name, value in shares.items()})
@@ -203,7 +207,12 @@ def _means(estimates: dict[str, Estimate]) -> dict[str, float]:
     return {name: estimate.mean for name, estimate in estimates.items()}
 
 
-def _check_metrics(metrics: Sequence[str], source: ParametricSource | None) -> None:
+def check_metrics(metrics: Sequence[str]) -> None:
+    """Refuse metrics that there are not.
+
+    Raises:
+        InputError: one is unknown or not part of this version, or none is given.
+    """
     choice = f"choose from {', '.join(ALL_METRICS)}"
     if not metrics:
         raise InputError(f"metrics: none given; {choice}")
@@ -212,11 +221,6 @@ def _check_metrics(metrics: Sequence[str], source: ParametricSource | None) -> N
             raise InputError(f"metrics: {NOT_BUILT[name]}; {choice}")
         if name not in ALL_METRICS:
             raise InputError(f'metrics: "{name}" is not known; {choice}')
-    if "oracle" in metrics and source is None:
-        raise InputError(
-            "metrics: the oracle needs the parametric source of the data, whose truth is known; "
-            "leave it out for other data"
-        )
 
 
 def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) -> None:
@@ -235,29 +239,3 @@ def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) ->
                 f"evaluate: the {name} have topology {template.topology_hash}, the model {names}, "
                 f"both of {expected:,} vertices; give data of the model's template"
             )
-
-
-def default_source(template_name: str, topology: str) -> ParametricSource:
-    """The default faces on the template that a store names.
-
-    Args:
-        template_name: ``store.template.name``.
-        topology: ``store.template.topology_hash``.
-
-    Raises:
-        InputError: the template is not one of the default faces.
-        ShapeError: it was, but the default faces have changed since.
-    """
-    try:
-        source = open_source(template_name.removeprefix("anny_"))
-    except InputError as error:
-        raise InputError(
-            "metrics: the oracle knows the truth of the default faces only, not of "
-            f'"{template_name}"; leave it out for other data'
-        ) from error
-    if source.template.topology_hash != topology:
-        raise ShapeError(
-            f"metrics: the data have topology {topology}, the default faces now "
-            f"{source.template.topology_hash}; build the data set again (meshgan data build)"
-        )
-    return source

@@ -5,49 +5,28 @@ imported. Memory stays bounded, and an import that was killed goes on where it s
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from meshgan import __version__, config
 from meshgan.apps.data import describe_data
+from meshgan.apps.import_job import ImportJob, ImportSettings, none_usable
+from meshgan.data.area import choose_area
 from meshgan.data.importers import importer_class, open_importer
-from meshgan.data.importers.base import Importer, SourceItem
+from meshgan.data.importers.base import Importer
 from meshgan.data.importers.catalogue import Catalogue, Skipped, catalogue
-from meshgan.data.importers.decision import Decision, decide_conversion
-from meshgan.data.importers.earlier_rows import recall, widen_factors
+from meshgan.data.importers.decision import decide_conversion
 from meshgan.data.importers.reading import BadFace, SourceReader, read_source_face
 from meshgan.data.importers.report import make_report
-from meshgan.data.importers.row_maker import Numbering, Placing, RowMaker
-from meshgan.data.mesh_io import Unit
-from meshgan.data.rows import FaceRows
+from meshgan.data.importers.row_maker import Placing
 from meshgan.data.splits import Split, write_split
-from meshgan.data.store import Store, StoreWriter
 from meshgan.data.template import Template
 from meshgan.errors import InputError
-from meshgan.reporting import progress
 
 log = logging.getLogger(__name__)
-_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class ImportSettings:
-    """How a source is imported, whatever its format.
-
-    Args:
-        unit: of the source, instead of what its format says or its faces suggest.
-        axis_map: which source axes are our x, y and z ("x z -y"), instead of what its format says.
-        align: over which vertices each face is moved rigidly onto the template, without scale:
-            "vertices" (all), a region of the template, or "none".
-        on_error: "skip" a face that cannot be used, or "stop" there.
-    """
-
-    unit: Unit | None = None
-    axis_map: str | None = None
-    align: str = "vertices"
-    on_error: Literal["skip", "stop"] = "skip"
+DEFAULT_TEMPLATE = "anny_low"
+"""What raw scans are registered to."""
 
 
 def import_data(
@@ -69,8 +48,8 @@ def import_data(
         out: DATA folder to make; with ``append`` a finished one to add to.
         options: of the format's importer, by name.
         settings: of the import.
-        template: for raw scans, what they are registered to; for a registered source, another
-            template of the same topology to take instead of its own.
+        template: for raw scans, what they are registered to (anny_low if None); for a registered
+            source, another template of the same topology to take instead of its own.
         resume: go on with an interrupted import of the same source and settings; it ends in the
             same files as one that was not interrupted.
         append: add to ``out``; faces that it has from this very source are passed over.
@@ -91,19 +70,19 @@ def import_data(
         raise InputError("--resume and --append exclude each other; an append goes on by itself")
     importer = open_importer(word, path, _with_settings(word, options or {}, settings))
     listed = catalogue(importer.items())
-    if not importer.registered:
-        return register_raw_scans(importer, listed, Path(out), settings, template)
-    job = _plan(word, importer, listed, Path(out), settings, template)
+    plan = _plan if importer.registered else _plan_scans
+    job = plan(word, importer, listed, Path(out), settings, template)
     with job.open_writer(resume, append) as writer:
         before = writer.rows_written
         job.write(writer, resume, append)
+    more = job.finish()
     report = make_report(
         word,
         listed,
         job.imported,
         job.skipped,
         job.decision.conversion.record(),
-        job.decision.messages,
+        (*job.decision.messages, *job.area.messages),
     )
     path = report.write(job.out)
     if not append:
@@ -120,118 +99,8 @@ def import_data(
         "problems": [f"{entry.where}: {entry.reason}" for entry in report.skipped],
         "messages": list(report.messages),
         "report": str(path),
+        **more,
     }
-
-
-def register_raw_scans(
-    importer: Importer,
-    listed: Catalogue,
-    out: Path,
-    settings: ImportSettings,
-    template: Template | None,
-) -> dict[str, Any]:
-    """Scans that differ in topology, on their way through registration to a data set."""
-    raise InputError(
-        f"{importer.format}: its {listed.found:,} faces are raw scans that differ in topology; "
-        "this version imports registered sources only"
-    )
-
-
-@dataclass(eq=False)
-class _Job:
-    """The import of a registered source: what was decided, and what became of each face."""
-
-    word: str
-    importer: Importer
-    listed: Catalogue
-    out: Path
-    settings: ImportSettings
-    decision: Decision
-    placing: Placing
-    imported: list[str] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-
-    @property
-    def template(self) -> Template:
-        return self.placing.template
-
-    @property
-    def reader(self) -> SourceReader:
-        return SourceReader(self.importer, self.decision.conversion, self.template)
-
-    def provenance(self) -> dict[str, Any]:
-        """How to make the same rows again; an import is resumed only under the same."""
-        options = config.values_of(self.importer)
-        root = Path(options.pop("root"))
-        return {
-            "source": self.word,
-            "name": root.resolve().name,
-            "options": options,
-            "conversion": self.decision.conversion.record(),
-            "alignment": self.placing.record(),
-            "faces": self.listed.found,
-            "list": self.listed.digest(),
-            "versions": {"meshgan": __version__},
-        }
-
-    def open_writer(self, resume: bool, append: bool) -> StoreWriter:
-        if append:
-            widen_factors(self.out, self.listed, self.template.topology_hash)
-            return StoreWriter.append_to(
-                self.out,
-                template=self.template,
-                new_subjects=self.listed.subjects,
-                provenance=self.provenance(),
-            )
-        conversion = self.decision.conversion
-        return StoreWriter.create(
-            self.out,
-            self.template,
-            self.listed.factors,
-            self.listed.subjects,
-            self.provenance(),
-            resume=resume,
-            source_unit=conversion.unit,
-            axis_map=conversion.axis_map,
-        )
-
-    def write(self, writer: StoreWriter, resume: bool, append: bool) -> None:
-        """Read every face and append its row; fills ``imported`` and ``skipped``."""
-        for entry in self.listed.refused:
-            self._skip(entry)
-        maker = self._row_maker(writer, resume or append, append)
-        items = progress(self.listed.items, "importing faces", unit="faces")
-        for row in self._rows(maker, items):
-            writer.append(row)
-
-    def _row_maker(self, writer: StoreWriter, recalled: bool, append: bool) -> RowMaker:
-        store = Store(self.out, partial=True)
-        earlier, first = None, 0
-        if recalled and store.count:
-            earlier = recall(store, self.provenance(), self.listed, in_order=not append)
-            first = int(store.sequence.max()) + 1 if append else 0
-        numbering = Numbering(store.factors, writer.subjects, first)
-        return RowMaker(self.reader, self.listed, self.placing, numbering, earlier)
-
-    def _rows(self, maker: RowMaker, items: Iterator[SourceItem]) -> Iterator[FaceRows]:
-        for item in items:
-            if not maker.holds(item):
-                try:
-                    row = maker.make(item)
-                except BadFace as error:
-                    self._skip(Skipped(item.where, str(error)))
-                    continue
-                yield row
-            self.imported.append(item.where)
-
-    def _skip(self, entry: Skipped) -> None:
-        if self.settings.on_error == "stop":
-            raise InputError(
-                f"{entry.where}: {entry.reason}; repair or remove it, or leave out what is bad "
-                "with --on-error skip"
-            )
-        log.warning("skipped %s: %s", entry.where, entry.reason)
-        self.skipped.append(entry)
 
 
 def _with_settings(
@@ -251,7 +120,7 @@ def _plan(
     out: Path,
     settings: ImportSettings,
     template: Template | None,
-) -> _Job:
+) -> ImportJob:
     """Decide unit, axes and template by the first face that can be used; nothing is written.
 
     Raises:
@@ -272,16 +141,31 @@ def _plan(
             decision = decide_conversion(importer, example, own, settings.unit, settings.axis_map)
             assert decision.template is not None
             chosen = template or decision.template
-            SourceReader(importer, decision.conversion, chosen).read(item)
+            reader = SourceReader(importer, decision.conversion, chosen)
+            reader.read(item)
         except BadFace as error:
             refused.append(Skipped(item.where, str(error)))
             continue
-        return _Job(
-            word, importer, listed, out, settings, decision, Placing.on(chosen, settings.align)
-        )
-    shown = "; ".join(f"{entry.where}: {entry.reason}" for entry in refused[:_SHOWN])
-    more = "; and more" if len(refused) > _SHOWN else ""
-    raise InputError(f"{word}: none of the {listed.found:,} faces can be used; {shown}{more}")
+        area = choose_area(chosen, settings.area)
+        placing = Placing.on(area.template, settings.align)
+        return ImportJob(word, importer, listed, out, settings, reader, decision, area, placing)
+    raise none_usable(word, listed, refused)
+
+
+def _plan_scans(
+    word: str,
+    importer: Importer,
+    listed: Catalogue,
+    out: Path,
+    settings: ImportSettings,
+    template: Template | None,
+) -> ImportJob:
+    """As ``_plan``, for scans that are registered on the way."""
+    from meshgan.apps.import_scans import plan_scans  # loads all of registration
+    from meshgan.apps.template import find_template
+
+    target = template or find_template(DEFAULT_TEMPLATE)
+    return plan_scans(word, importer, listed, out, settings, target)
 
 
 def _write_split(importer: Importer, listed: Catalogue, out: Path) -> None:

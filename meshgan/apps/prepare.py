@@ -122,6 +122,17 @@ def training_part_of(run: Path | str, store: Store) -> MeshDataset:
     return training_part(store, config.part)
 
 
+def held_out_part_of(run: Path | str, store: Store) -> MeshDataset | None:
+    """The test people of ``store``; None if the RUN learned from everyone, or there are none."""
+    config = configuration.read(RunConfig, RunFolder(run).config_file)
+    if config.part == "all":
+        return None
+    try:
+        return MeshDataset(store, split="test")
+    except InputError:
+        return None
+
+
 def _present_labels(
     dataset: MeshDataset, config: RunConfig
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, np.ndarray]]:

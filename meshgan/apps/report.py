@@ -3,14 +3,10 @@
 The page holds its pictures and styles itself, so it opens anywhere, also without a network.
 """
 
-import base64
 import html
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -18,19 +14,23 @@ from jaxtyping import Float
 from PIL import Image
 
 from meshgan.apps.faces_sheets import FaceSheets
+from meshgan.apps.report_page import Part, inline_picture, write_page
 from meshgan.apps.report_table import metrics_table
 from meshgan.errors import InputError
 from meshgan.evaluation.estimate import FaceCollection
-from meshgan.files import write_json, write_text
+from meshgan.files import write_json
 from meshgan.models.base import MeshModel
 from meshgan.pictures.plots import Curve, training_curves
 from meshgan.pictures.sheet import Sheet, save_png
 
 REPORT_FILE, METRICS_FILE = "report.html", "metrics.json"
-JPEG_QUALITY = 88
 NUMBERS_TEXT = (
     "Each number stands beside the training data's own. What carries over to other data is the "
     "ratio: pairs that share a code should vary as much as training pairs that share the label."
+)
+FOOTER = (
+    "Lengths are millimetres. Every picture also lies beside this page as a PNG file; the numbers "
+    "in <code>metrics.json</code>."
 )
 
 
@@ -94,21 +94,11 @@ def write_report(
     for section in sections:
         save_png(section.file_picture or section.picture, out / f"{section.name}.png")
     write_json(out / METRICS_FILE, metrics)
-    page = Template(resources.files("meshgan.apps").joinpath("report_template.html").read_text())
-    entries = [(section.name, section.title) for section in sections]
-    entries += [("numbers", "Numbers"), ("made", "How it was made")]
-    write_text(
-        out / REPORT_FILE,
-        page.substitute(
-            title=html.escape(title),
-            summary=html.escape(summary),
-            figures=_figures(figures or {}),
-            contents="\n".join(f'<a href="#{n}">{html.escape(t)}</a>' for n, t in entries),
-            sections="\n".join(_section(section) for section in sections),
-            numbers_text=html.escape(NUMBERS_TEXT),
-            table=metrics_table(metrics),
-            made="\n".join(_facts(provenance)),
-        ),
+    parts = [_part(section) for section in sections]
+    table = f'<div class="scroll">{metrics_table(metrics)}</div>'
+    parts.append(Part("numbers", "Numbers", table, NUMBERS_TEXT))
+    write_page(
+        out / REPORT_FILE, parts, provenance, title, summary, figures=figures or {}, footer=FOOTER
     )
     return out / REPORT_FILE
 
@@ -122,23 +112,29 @@ def model_sections(
 ) -> list[Section]:
     """The sections of the standard report.
 
+    Rows and columns are the factors ``identity`` and ``expression`` where the model has them, or
+    else its first two; a model of one factor has no sheets of two.
+
     Args:
-        model: with the factors ``identity`` and ``expression``.
+        model: draws and decodes faces.
         store: its training data, for the nearest real faces.
         seed: of every draw.
         curves: losses over the iterations (``pictures.plots.training_curves``); left out if None.
         colour: sRGB of each vertex (``pictures.paint.paint_template``); plain skin if None.
     """
-    sheets = FaceSheets(model, seed, colour=colour)
-    sections = [
-        Section.of_sheet("random_faces", sheets.random_faces()),
-        Section.of_sheet("identity_in_all_expressions", sheets.one_identity_all_expressions()),
-        Section.of_sheet("expression_on_many_identities", sheets.one_expression_many_identities()),
-        Section.of_sheet("identity_expression_grid", sheets.identity_expression_grid()),
-        Section.of_sheet("transfer", sheets.transfer()),
-        Section.of_sheet("interpolation", sheets.interpolation()),
-        Section.of_sheet("nearest_training_faces", sheets.nearest_training_faces(store)),
-    ]
+    first, second = _two_factors(list(model.factors))
+    sheets = FaceSheets(model, seed, identity=first, expression=second, colour=colour)
+    drawn = {"random_faces": sheets.random_faces()}
+    if first != second:
+        drawn |= {
+            "identity_in_all_expressions": sheets.one_identity_all_expressions(),
+            "expression_on_many_identities": sheets.one_expression_many_identities(),
+            "identity_expression_grid": sheets.identity_expression_grid(),
+            "transfer": sheets.transfer(),
+            "interpolation": sheets.interpolation(),
+        }
+    drawn["nearest_training_faces"] = sheets.nearest_training_faces(store)
+    sections = [Section.of_sheet(name, sheet) for name, sheet in drawn.items()]
     if curves:
         chart = training_curves(curves, title="")
         text = "Each loss over the iterations: faint as measured, strong as a running mean."
@@ -146,50 +142,20 @@ def model_sections(
     return sections
 
 
-def _section(section: Section) -> str:
-    title, text = html.escape(section.title), html.escape(section.text)
-    picture = section.picture
-    return (
-        f'<section id="{html.escape(section.name)}">\n  <h2>{title}</h2>\n  <p>{text}</p>\n'
-        f'  <figure><a href="{html.escape(section.name)}.png"><img alt="{title}. {text}" '
-        f'width="{picture.width}" height="{picture.height}" src="{_inline(picture)}"></a></figure>'
-        "\n</section>"
+def _two_factors(names: Sequence[str]) -> tuple[str, str]:
+    """Who it is and what the face does; the same one twice if there is only one."""
+    first = "identity" if "identity" in names else names[0]
+    others = [name for name in names if name != first] or [first]
+    return first, "expression" if "expression" in others else others[0]
+
+
+def _part(section: Section) -> Part:
+    name, picture = html.escape(section.name), section.picture
+    told = html.escape(f"{section.title}. {section.text}")
+    return Part(
+        section.name,
+        section.title,
+        f'<figure><a href="{name}.png"><img alt="{told}" width="{picture.width}" '
+        f'height="{picture.height}" src="{inline_picture(picture)}"></a></figure>',
+        section.text,
     )
-
-
-def _inline(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(
-        buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True
-    )
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _figures(figures: Mapping[str, str]) -> str:
-    if not figures:
-        return ""
-    parts = [
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
-        for name, value in figures.items()
-    ]
-    return f'<dl class="figures">{"".join(parts)}</dl>'
-
-
-def _facts(provenance: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in provenance.items():
-        shown = html.escape(_as_line(value))
-        if name == "command":
-            shown = f"<code>{shown}</code>"
-        yield f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{shown}</dd>"
-
-
-def _as_line(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return " · ".join(f"{name.replace('_', ' ')} {_as_line(v)}" for name, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_as_line(item) for item in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
-    return str(value)

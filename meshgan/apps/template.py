@@ -1,9 +1,12 @@
 """``meshgan template``: the default templates, and templates made from a mesh."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from meshgan.apps.template_sheet import draw_template
+from meshgan.data.area import choose_area
 from meshgan.data.landmarks import read_landmarks
 from meshgan.data.mesh_io import read_mesh
 from meshgan.data.npz import read_npz
@@ -16,6 +19,7 @@ from meshgan.geometry.parameterize import Method, parameterize
 from meshgan.geometry.symmetry import find_mirror
 from meshgan.pictures.sheet import save_png
 
+log = logging.getLogger(__name__)
 NAMES = (*RESOLUTIONS, *RESOLUTIONS.values())
 TEMPLATE_FILE = "template.npz"
 
@@ -49,6 +53,7 @@ def build_template(
     out: Path | str,
     landmarks: Path | str | None = None,
     method: Method = "harmonic",
+    area: str = "all",
 ) -> dict[str, Any]:
     """Write a template file, and its picture beside it.
 
@@ -58,9 +63,11 @@ def build_template(
         out: NPZ file to write; the picture takes its name with ``.png``.
         landmarks: TOML file of landmark sets to take instead of the template's own.
         method: how the UV map of a mesh is made.
+        area: part of the mesh to take, for example "largest_piece" of a head with eyeballs, or
+            "face", its front (``data.area.choose_area``).
 
     Returns:
-        As ``show_template``, with ``file`` and ``picture``.
+        As ``show_template``, with ``file``, ``picture`` and ``messages`` about the area.
 
     Raises:
         InputError: ``what`` cannot be read or is no disk, the landmarks do not fit it, or ``out``
@@ -69,13 +76,18 @@ def build_template(
     out = Path(out)
     if out.suffix != ".npz":
         raise InputError(f"{out}: expected a name that ends in .npz")
-    template = find_template(what, method)
+    template = open_template(what)
     if landmarks is not None:
         template = _with_landmarks(template, Path(landmarks))
+    chosen = choose_area(template, area)
+    for message in chosen.messages:
+        log.warning("%s", message)
+    template = with_uv(chosen.template, method)
     template.save(out)
     picture = out.with_suffix(".png")
     save_png(draw_template(template), picture)
-    return {**describe_template(template), "file": str(out), "picture": str(picture)}
+    files = {"file": str(out), "picture": str(picture)}
+    return {**describe_template(template), **files, "messages": list(chosen.messages)}
 
 
 def describe_template(template: Template) -> dict[str, Any]:
@@ -93,35 +105,54 @@ def describe_template(template: Template) -> dict[str, Any]:
 
 
 def find_template(what: str, method: Method = "harmonic") -> Template:
-    """The template of a name, a file or a folder; made from a mesh file.
+    """The template of a name, a file or a folder; made from a mesh file, with a UV map.
+
+    Raises:
+        InputError: nothing of that name is there, it cannot be read, or it is a mesh that cannot
+            be laid out in the square.
+    """
+    template, from_mesh = _open(what)
+    return with_uv(template, method) if from_mesh else template
+
+
+def with_uv(template: Template, method: Method = "harmonic") -> Template:
+    """The template with a UV map: its own, or else one made as the method says.
+
+    Raises:
+        InputError: the mesh cannot be laid out in the square.
+    """
+    if template.mesh.uv is not None:
+        return template
+    uv = parameterize(template.mesh, method, mirror=template.mirror).uv
+    return replace(template, mesh=replace(template.mesh, uv=uv))
+
+
+def open_template(what: str) -> Template:
+    """As ``find_template``, but a mesh file is taken as it is, without a UV map.
 
     Raises:
         InputError: nothing of that name is there, or it cannot be read.
     """
+    return _open(what)[0]
+
+
+def _open(what: str) -> tuple[Template, bool]:
+    """A template, and whether it was made from a bare mesh."""
     if what in NAMES:
-        return open_source(what).template
+        return open_source(what).template, False
     path = Path(what)
     if path.is_dir() and (path / TEMPLATE_FILE).is_file():
-        return Template.load(path / TEMPLATE_FILE)
+        return Template.load(path / TEMPLATE_FILE), False
     if not path.is_file():
         raise InputError(
             f"{what}: no such template, file or folder with a {TEMPLATE_FILE}; the templates are "
             f"{', '.join(RESOLUTIONS.values())}"
         )
     if path.suffix == ".npz" and str(read_npz(path).get("format", "")).startswith(FORMAT):
-        return Template.load(path)
-    return template_from_mesh(read_mesh(path), path.stem, method)
-
-
-def template_from_mesh(mesh: TriMesh, name: str, method: Method = "harmonic") -> Template:
-    """A template of a disk-shaped mesh: UV map as the method says, mirror map if symmetric.
-
-    Raises:
-        InputError: the mesh is no disk.
-    """
+        return Template.load(path), False
+    mesh = read_mesh(path)
     mirror = find_mirror(mesh.vertices, mesh.faces)
-    uv = parameterize(mesh, method, mirror=mirror).uv
-    return Template(name, TriMesh(mesh.vertices, mesh.faces, uv), mirror=mirror)
+    return Template(path.stem, TriMesh(mesh.vertices, mesh.faces), mirror=mirror), True
 
 
 def _with_landmarks(template: Template, path: Path) -> Template:

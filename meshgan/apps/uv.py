@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from meshgan.data.mesh_io import read_mesh
+from meshgan.apps.template import open_template
 from meshgan.data.npz import read_npz, write_npz
 from meshgan.errors import FileFormatError, InputError
 from meshgan.geometry.distortion import area_distortion
+from meshgan.geometry.holes import hole_pixels
 from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.normals import vertex_normals
 from meshgan.geometry.parameterize import Method, UVMap, parameterize
 from meshgan.geometry.rasterize import PixelLookup, rasterize_uv
-from meshgan.geometry.symmetry import find_mirror
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.pictures.sheet import contact_sheet, save_png
 
@@ -27,30 +27,33 @@ PICTURE_PX = 256
 def make_uv(
     mesh: Path | str, out: Path | str, method: Method = "harmonic", size_px: int = 64
 ) -> dict[str, Any]:
-    """Write the UV map and the pixel lookup of a mesh file, and a picture beside them.
+    """Write the UV map and the pixel lookup of a mesh, and a picture beside them.
 
-    The map is left-right symmetric if the mesh is.
+    The map is left-right symmetric if the mesh is. Holes (eyes, mouth) stay holes: their pixels
+    are white in the picture, and read the nearest place on the rim in the lookup.
 
     Args:
-        mesh: a mesh file with one outline, mm.
+        mesh: a mesh file of one piece with an outline, mm; or a template file, a RUN or DATA
+            folder, or the name of a default template.
         out: NPZ file to write; the picture takes its name with ``.png``.
         method: "harmonic", "slim", "mean_value" or "uniform".
         size_px: n, pixels a side.
 
     Returns:
-        What ``--json`` prints: flipped, covered (share of the pixels), distortion, round trip
-        through the image (mm), seconds (map and lookup, without files), and the file names.
+        What ``--json`` prints: flipped, covered (share of the pixels outside holes), holes and
+        their share of the pixels, distortion, round trip through the image (mm), seconds (map and
+        lookup, without files), and the file names.
 
     Raises:
-        InputError: the mesh cannot be read or is no disk, or ``out`` is no NPZ file.
+        InputError: the mesh cannot be read or laid out, or ``out`` is no NPZ file.
     """
     out = Path(out)
     if out.suffix != ".npz":
         raise InputError(f"{out}: expected a name that ends in .npz")
-    surface = read_mesh(mesh)
+    template = open_template(str(mesh))
+    surface = template.mesh
     started = time.perf_counter()
-    mirror = find_mirror(surface.vertices, surface.faces)
-    uv_map = parameterize(surface, method, mirror, size_px=size_px)
+    uv_map = parameterize(surface, method, template.mirror, size_px=size_px)
     lookup = rasterize_uv(uv_map.uv, surface.faces, size_px)
     seconds = time.perf_counter() - started
     write_lookup(out, uv_map, lookup)
@@ -69,6 +72,8 @@ def make_uv(
         "size_px": size_px,
         "asymmetry": report.asymmetry,
         "covered": report.covered_fraction,
+        "holes": report.holes,
+        "hole_fraction": report.hole_fraction,
         "distortion": {
             key: value
             for key, value in report.as_dict().items()
@@ -119,7 +124,8 @@ def draw_uv(mesh: TriMesh, uv_map: UVMap, lookup: PixelLookup):
     images = GeometryMap(lookup)(torch.stack([positions, 0.5 + 0.5 * normals]))
     stretch = area_distortion(mesh.vertices, uv_map.uv, mesh.faces)[lookup.faces_of_pixels.numpy()]
     grey = torch.from_numpy(np.nan_to_num(1 / np.sqrt(stretch))).float().expand(3, -1, -1)
-    cells = [[_enlarge(image) for image in (*images, grey)]]
+    in_hole = torch.from_numpy(hole_pixels(uv_map.uv, mesh.faces, lookup.size_px))
+    cells = [[_enlarge(image.masked_fill(in_hole, 1.0)) for image in (*images, grey)]]
     report = uv_map.report
     title = (
         f"{uv_map.method} ({report.weights.replace('_', ' ')}), {mesh.vertex_count:,} vertices, "

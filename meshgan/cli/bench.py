@@ -15,7 +15,7 @@ class Bench(Command):
     Example: meshgan bench train --rounds 9
     """
 
-    name: tyro.conf.Positional[Literal["train", "geometry", "uv", "specificity", "io"]]
+    name: tyro.conf.Positional[Literal["train", "geometry", "uv", "specificity", "io", "register"]]
     """What to time."""
     rounds: int = 7
     """Counted runs of each; their median is shown."""

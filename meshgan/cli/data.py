@@ -69,13 +69,17 @@ class Import(Command):
     out: Path
     """DATA folder to make; new or empty, unless --resume or --append."""
     template: str | None = None
-    """What raw scans are registered to, or another template of a registered source's topology."""
+    """What raw scans are registered to (anny_low by default), or another template of a registered
+    source's topology."""
     unit: Literal["mm", "cm", "dm", "m", "um", "inch"] | None = None
     """Of the source, if its format does not say or says wrong."""
     axis_map: str | None = None
     """Which source axes are the subject's left, up, and out of the face: "x z -y" if z is up."""
     align: str = "vertices"
     """Move each face rigidly onto the template over: vertices (all), a region of it, or none."""
+    area: str = "all"
+    """Part of a registered topology: all, largest_piece, face (100 mm around the nose), face:MM, a
+    region of the template, or a file of vertex ids."""
     on_error: Literal["skip", "stop"] = "skip"
     """What to do about a face that cannot be used: leave it out, or stop there."""
     set: tuple[str, ...] = ()
@@ -84,9 +88,18 @@ class Import(Command):
     """Go on with an interrupted import of the same source and settings."""
     append: bool = False
     """Add to a finished data set of the same topology."""
+    keep: str = "ok"
+    """Raw scans: which registrations are good enough, for example ok,uncertain,poor."""
+    jobs: int | None = None
+    """Raw scans: how many are registered at a time; as many as cores by default."""
+    scheduler: str | None = None
+    """Raw scans: address of a Dask scheduler (tcp://host:8786) whose workers are used instead."""
+    time_limit: float = 300.0
+    """Raw scans: seconds after which a scan is given up."""
 
     def __call__(self) -> Summary:
         from meshgan import config as configuration
+        from meshgan.apps.batch import BatchSettings
         from meshgan.apps.import_data import ImportSettings, import_data
 
         template = None
@@ -99,7 +112,15 @@ class Import(Command):
             self.path,
             self.out,
             options=configuration.override({}, self.set),
-            settings=ImportSettings(self.unit, self.axis_map, self.align, self.on_error),
+            settings=ImportSettings(
+                self.unit,
+                self.axis_map,
+                self.align,
+                self.on_error,
+                self.area,
+                keep=tuple(word.strip() for word in self.keep.split(",")),
+                batch=BatchSettings(self.jobs, self.scheduler, self.time_limit),
+            ),
             template=template,
             resume=self.resume,
             append=self.append,

@@ -22,9 +22,10 @@ class Evaluate(Command):
     out: Path | None = None
     """Folder for metrics.json."""
     metrics: str = "diversity,specificity,quality"
-    """Which numbers, separated by commas; oracle as well where the data are default faces."""
+    """Which numbers, separated by commas; oracle as well where the data were drawn from a model."""
     fresh: Path | None = None
-    """DATA folder of real faces that the model never saw: the floor of specificity."""
+    """DATA folder of real faces that the model never saw: the floor of specificity. By default the
+    test people of --data, if the run did not learn from them."""
     pairs: int = 10_000
     """Random pairs per diversity."""
     samples: int = 1000
@@ -33,24 +34,15 @@ class Evaluate(Command):
     """The same seed gives the same numbers."""
 
     def __call__(self) -> Summary:
-        from meshgan.apps.evaluate import default_source, evaluate
-        from meshgan.apps.face_model import load_model
-        from meshgan.apps.prepare import training_part_of
-        from meshgan.data.store import Store
+        from meshgan.apps.evaluate_run import evaluate_run
 
-        names = tuple(name.strip() for name in self.metrics.split(",") if name.strip())
-        store = Store.open(self.data)
-        source = None
-        if "oracle" in names:
-            source = default_source(store.template.name, store.template.topology_hash)
-        return evaluate(
-            load_model(self.run),
-            training_part_of(self.run, store),
-            metrics=names,
+        return evaluate_run(
+            self.run,
+            self.data,
+            metrics=tuple(name.strip() for name in self.metrics.split(",") if name.strip()),
             seed=self.seed,
             pairs=self.pairs,
             samples=self.samples,
             out=self.out,
-            fresh=None if self.fresh is None else Store.open(self.fresh),
-            source=source,
+            fresh=self.fresh,
         )

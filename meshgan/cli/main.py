@@ -16,15 +16,22 @@ COMMANDS: dict[str, str | dict[str, str]] = {
         "info": "meshgan.cli.data:Info",
         "validate": "meshgan.cli.data:Validate",
         "split": "meshgan.cli.data:Split",
+        "align": "meshgan.cli.align:Align",
+    },
+    "landmarks": {
+        "check": "meshgan.cli.landmarks:Check",
+        "carry": "meshgan.cli.landmarks:Carry",
     },
     "template": {
         "show": "meshgan.cli.template:Show",
         "build": "meshgan.cli.template:Build",
     },
     "uv": "meshgan.cli.uv:UV",
+    "register": "meshgan.cli.register:Register",
     "train": "meshgan.cli.train:Train",
     "sample": "meshgan.cli.sample:Sample",
     "evaluate": "meshgan.cli.evaluate:Evaluate",
+    "report": "meshgan.cli.report:Report",
     "bench": "meshgan.cli.bench:Bench",
 }
 ABOUT = """3D face modelling on meshes: data, geometry images, decoupled adversarial models.

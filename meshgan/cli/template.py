@@ -35,15 +35,18 @@ class Build(Command):
     """
 
     name_or_mesh: tyro.conf.Positional[str]
-    """anny_low, anny_paper, a template file, or a mesh file in mm with one outline, no holes."""
+    """anny_low, anny_paper, a template file, a RUN or DATA folder, or a mesh file in mm."""
     out: Path
     """NPZ file for the template; a picture goes beside it with the ending .png."""
     landmarks: Path | None = None
     """TOML file of landmark sets for the mesh."""
+    area: str = "all"
+    """Part of the mesh: all, largest_piece, face (100 mm around the nose), face:MM, a region of the
+    template, or a file of vertex ids."""
     method: Literal["harmonic", "slim", "mean_value", "uniform"] = "harmonic"
     """How a mesh's UV map is made; see meshgan uv."""
 
     def __call__(self) -> Summary:
         from meshgan.apps.template import build_template
 
-        return build_template(self.name_or_mesh, self.out, self.landmarks, self.method)
+        return build_template(self.name_or_mesh, self.out, self.landmarks, self.method, self.area)

@@ -16,8 +16,8 @@ class UV(Command):
     Example: meshgan uv face.ply --out face_uv.npz --method slim
     """
 
-    mesh: tyro.conf.Positional[Path]
-    """Mesh file (obj, ply, stl, off, glb, npz) in mm; one piece with one outline, no holes."""
+    mesh: tyro.conf.Positional[str]
+    """Mesh file (obj, ply, stl, off, glb, npz) in mm, a template, or a RUN or DATA folder."""
     out: Path
     """NPZ file for the UVs and the lookup; a picture goes beside it with the ending .png."""
     method: Literal["harmonic", "slim", "mean_value", "uniform"] = "harmonic"

@@ -1,6 +1,5 @@
 """StoreWriter: builds a DATA folder shard by shard, so that a kill costs one shard at most."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from meshgan.data.manifest import (
     write_manifest,
 )
 from meshgan.data.npz import write_npz
+from meshgan.data.origin import as_json, refuse_differences
 from meshgan.data.row_checks import check_rows, extras_layout
 from meshgan.data.rows import FaceRows
 from meshgan.data.shard_files import table_of, write_vertices
@@ -100,13 +100,13 @@ class StoreWriter:
                 axis_map=axis_map,
                 factors={name: tuple(labels) for name, labels in factors.items()},
                 subjects=tuple(subjects),
-                provenance=_as_json(folder, provenance),
+                provenance=as_json(folder, provenance),
             )
         except ConfigError as error:
             raise InputError(f"{folder}: cannot be started; {error}") from error
         if resume and (folder / MANIFEST_NAME).exists():
             found = read_manifest(folder)
-            _refuse_differences(folder, found, manifest)
+            refuse_differences(folder, found, manifest)
             writer = cls(folder, found, shard_rows)
             remove_leftovers(folder, writer._manifest)
             return writer
@@ -124,15 +124,21 @@ class StoreWriter:
         *,
         template: Template | None = None,
         new_subjects: Sequence[str] = (),
+        new_labels: Mapping[str, Sequence[str]] | None = None,
         provenance: Mapping[str, Any] | None = None,
         shard_rows: int | None = None,
     ) -> "StoreWriter":
         """Add rows to a finished DATA folder; earlier rows and their ids stay as they are.
 
+        New names stand in the manifest from the first new shard on, not before: an append that is
+        killed without one, or adds nothing, leaves the folder as it was.
+
         Args:
             path: the folder.
             template: if given, must have the folder's topology.
             new_subjects: names to add after the existing ones; known names are not repeated.
+            new_labels: factor -> label names to add likewise; no label changes its number. Factors
+                that the folder does not have are passed over: its rows have no labels of them.
             provenance: where the new rows come from.
             shard_rows: meshes per shard instead of 64 MB.
 
@@ -152,14 +158,18 @@ class StoreWriter:
             )
         entry = {
             "first_row": manifest.row_count,
-            "provenance": _as_json(folder, provenance or {}),
+            "provenance": as_json(folder, provenance or {}),
         }
-        added = tuple(name for name in new_subjects if name not in manifest.subjects)
+        given = new_labels or {}
+        factors = {
+            name: _joined(own, given.get(name, ())) for name, own in manifest.factors.items()
+        }
         writer = cls(folder, manifest, shard_rows)
         remove_leftovers(folder, writer._manifest)
         writer._manifest = replace(
             manifest,
-            subjects=manifest.subjects + added,
+            subjects=_joined(manifest.subjects, new_subjects),
+            factors=factors,
             appended=(*manifest.appended, entry),
         )
         writer._open = True
@@ -174,6 +184,11 @@ class StoreWriter:
     def subjects(self) -> tuple[str, ...]:
         """Names that ``FaceRows.subject`` indexes."""
         return self._manifest.subjects
+
+    @property
+    def factors(self) -> Mapping[str, tuple[str, ...]]:
+        """Factor -> label names that ``FaceRows.labels`` index."""
+        return self._manifest.factors
 
     def append(self, rows: FaceRows) -> None:
         """Add faces; they are on disk once ``rows_written`` has passed them.
@@ -252,32 +267,6 @@ class StoreWriter:
         self._pending, self._pending_count = [], 0
 
 
-def _json_differences(before: Any, now: Any, name: str = "") -> list[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        return [
-            text
-            for key in sorted(before.keys() | now.keys())
-            for text in _json_differences(before.get(key), now.get(key), f"{name}.{key}")
-        ]
-    return [] if before == now else [f"{name.lstrip('.')} (was {before!r}, now {now!r})"]
-
-
-def _as_json(folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """What the manifest will hold after a trip through JSON, so that resuming can compare."""
-    try:
-        return json.loads(json.dumps(dict(provenance), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{folder}: the provenance is not plain JSON values ({error})") from error
-
-
-def _refuse_differences(folder: Path, found: Manifest, asked: Manifest) -> None:
-    fields = ("topology_hash", "factors", "subjects", "source_unit", "axis_map")
-    wrong = [name for name in fields if getattr(found, name) != getattr(asked, name)]
-    wrong += _json_differences(found.provenance, asked.provenance)
-    if found.appended:
-        wrong.append("rows were appended since")
-    if wrong:
-        raise InputError(
-            f"{folder}: cannot resume, another data set was started there: differs in "
-            f"{'; '.join(wrong)}. Ask for the same again, or choose another folder"
-        )
+def _joined(names: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    """All names once, in their order: the second list's new ones at the end."""
+    return tuple(dict.fromkeys((*names, *more)))

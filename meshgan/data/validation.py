@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from meshgan.data.importers.plausibility import FaceSize
 from meshgan.data.manifest import Manifest, Shard, read_manifest
-from meshgan.data.mesh_io import unit_of_length
 from meshgan.data.rows import UNLABELLED
 from meshgan.data.shard_files import VertexFile, read_table
 from meshgan.data.store import Store
@@ -16,8 +16,6 @@ from meshgan.errors import FileFormatError, MeshGANError
 from meshgan.files import checksum
 from meshgan.reporting import progress
 
-EYE_DISTANCE_MM = (70.0, 110.0)
-FACE_HEIGHT_MM = (120.0, 260.0)
 _OUTER_EYE_CORNERS = [36, 45]  # in iBUG order: the subject's right, left
 _CHUNK = 64
 
@@ -46,7 +44,7 @@ def validate(path: Path | str) -> Findings:
     Problems: a damaged or unreadable manifest, template or shard (flipped byte, cut short,
     missing, other topology), an unfinished build, vertices that are not finite, labels or ids out
     of range, meshes or frames that occur twice, faces of a size that suggests another unit.
-    Warnings: factors with few labels, labels with no or a single mesh.
+    Warnings: faces of a rare size, factors with few labels, labels with no or a single mesh.
     """
     findings = Findings()
     folder = Path(path)
@@ -103,32 +101,42 @@ def _check_vertices(
         finite = np.isfinite(chunk).all(axis=(1, 2))
         bad += int((~finite).sum())
         keys += [zlib.crc32(mesh.tobytes()) for mesh in chunk]
-        sizes.append(_size_mm(chunk[finite], corners))
+        sizes.append(_sizes(chunk[finite], corners))
     if bad:
         findings.problems.append(f"{path}: {bad:,} meshes hold values that are not finite")
-    findings.problems += _unit_problem(path, np.concatenate(sizes), corners is not None)
+    _judge_sizes(path, np.concatenate(sizes), corners is not None, findings)
     return np.array(keys, dtype=np.int64)
 
 
-def _size_mm(meshes: np.ndarray, corners: np.ndarray | None) -> np.ndarray:
+def _sizes(meshes: np.ndarray, corners: np.ndarray | None) -> np.ndarray:
+    """What each mesh's scale is judged by, mm."""
     if corners is None:
         return np.ptp(meshes[:, :, 1], axis=1)
     return np.linalg.norm(meshes[:, corners[0]] - meshes[:, corners[1]], axis=1)
 
 
-def _unit_problem(path: Path, sizes: np.ndarray, has_eyes: bool) -> Iterator[str]:
-    low, high = EYE_DISTANCE_MM if has_eyes else FACE_HEIGHT_MM
-    what = "outer eye corners" if has_eyes else "the face's top and bottom"
-    outside = (sizes < low) | (sizes > high)
+def _judge_sizes(path: Path, sizes: np.ndarray, by_eyes: bool, findings: Findings) -> None:
+    """A size that another unit explains better is a problem, one that is only rare a warning.
+
+    As in an import: a whole head is higher than a face, a child's eyes are closer.
+    """
+    judged = [FaceSize(float(size), by_eyes) for size in sizes]
+    outside = np.array([not size.plausible for size in judged], dtype=bool)
     if not outside.any():
         return
-    typical = float(np.median(sizes))
+    low, high = judged[0].expected_mm
+    what = "outer eye corners" if by_eyes else "the face's top and bottom"
     message = (
         f"{path}: {what} are {sizes[outside].min():.4g} to {sizes[outside].max():.4g} mm apart in "
         f"{int(outside.sum()):,} of {len(sizes):,} meshes, expected {low:g} to {high:g}"
     )
-    unit = unit_of_length(typical, float(np.sqrt(low * high))) if typical > 0 else "mm"
-    yield message if unit == "mm" else f"{message}; were they given in {unit}?"
+    units = {size.unit() if size.length > 0 else None for size in judged}
+    if units == {"mm"}:
+        findings.warnings.append(message)
+        return
+    typical = FaceSize(float(np.median(sizes)), by_eyes)
+    unit = typical.unit() if typical.length > 0 else "mm"
+    findings.problems.append(message if unit == "mm" else f"{message}; were they given in {unit}?")
 
 
 def _check_table(

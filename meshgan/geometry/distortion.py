@@ -9,8 +9,10 @@ from jaxtyping import Bool, Float
 
 from meshgan.arrays import UV, Faces, Vertices
 from meshgan.geometry.geometry_image import round_trip_error
+from meshgan.geometry.holes import hole_pixels
 from meshgan.geometry.operators import face_areas
 from meshgan.geometry.rasterize import FLATTEST, coverage, rasterize_uv
+from meshgan.geometry.topology import boundary_loops
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class UVReport:
         asymmetry: largest distance between a vertex's UV and the reflected UV of its mirror
             vertex; None without a mirror map.
         size_px: n, of the image that the following values speak of.
-        covered_fraction: share of the pixel centres inside the map; 1 is all.
+        covered_fraction: share of the pixel centres on the map, among those outside its holes; 1
+            is all.
+        holes: inner outlines of the mesh (eyes, mouth).
+        hole_fraction: share of the pixel centres that lie in a hole.
         round_trip_mean_mm: mean distance a vertex moves from mesh to image and back.
         round_trip_p99_mm: 99 % of the vertices move less than this.
     """
@@ -50,6 +55,8 @@ class UVReport:
     covered_fraction: float
     round_trip_mean_mm: float
     round_trip_p99_mm: float
+    holes: int = 0
+    hole_fraction: float = 0.0
     flipped_under: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,6 +77,8 @@ def report_uv(
     """Measure a UV map of a mesh (mm) and the image of n x n pixels it gives."""
     lookup = rasterize_uv(uv, faces, size_px)
     errors = round_trip_error(vertices, uv, lookup)
+    reached = coverage(lookup, uv)
+    in_hole = hole_pixels(uv, faces, size_px) & ~reached
     return UVReport(
         flipped=int(flipped_triangles(uv, faces).sum()),
         weights=weights,
@@ -77,9 +86,11 @@ def report_uv(
         angle_distortion=_spread(angle_distortion(vertices, uv, faces)),
         asymmetry=asymmetry,
         size_px=size_px,
-        covered_fraction=float(coverage(lookup, uv).mean()),
+        covered_fraction=float(reached.sum() / max(1, (~in_hole).sum())),
         round_trip_mean_mm=float(errors.mean()),
         round_trip_p99_mm=float(np.quantile(errors, 0.99)),
+        holes=max(0, len(boundary_loops(faces)) - 1),
+        hole_fraction=float(in_hole.mean()),
         flipped_under=dict(flipped_under or {}),
     )
 

@@ -147,13 +147,14 @@ def _one_round(
                 f"align: meshes of {chunk.shape[1]:,} points, expected {len(mean):,} like the first"
             )
         present = np.asarray(np.isfinite(chunk).all(axis=2))
-        points = np.where(present[:, :, None], chunk, 0.0).astype(np.float64)
+        points = chunk.astype(np.float64)
+        points[~present] = 0.0
         shares = present * known * weights
         _check_present(shares, seen)
         motions, trust = _align(points, target, shares, scale, robust)
         moved = _moved(points, motions)
-        lengths = np.linalg.norm(moved - target, axis=2)
-        squares += float((shares * trust * lengths**2).sum())
+        gaps = moved - target
+        squares += float(np.einsum("npc,npc,np->", gaps, gaps, shares * trust))
         mass += float((shares * trust).sum())
         # of a point without a mean yet, and of a first reference that is itself an outlier, no
         # distance says whom to trust

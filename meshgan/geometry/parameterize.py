@@ -1,28 +1,26 @@
 """Flatten a face to the unit square: fixed outline, harmonic or low-distortion inside."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import igl
 import numpy as np
 from jaxtyping import Int
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
-from meshgan.arrays import UV, Faces, Vertices
+from meshgan.arrays import UV, Faces
 from meshgan.errors import InputError
 from meshgan.geometry.distortion import UVReport, flipped_triangles, report_uv
+from meshgan.geometry.flattening import WEIGHTS, slim_map
+from meshgan.geometry.holes import close_holes, outlines
 from meshgan.geometry.mesh import TriMesh
-from meshgan.geometry.operators import face_areas, mean_value_laplacian, uniform_laplacian
+from meshgan.geometry.operators import face_areas
 from meshgan.geometry.square import (
     reflect,
     square_boundary,
     square_corners,
     symmetric_outline,
 )
-from meshgan.geometry.topology import Topology, boundary_loops, describe
+from meshgan.geometry.topology import Topology, describe, piece_sizes
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +31,9 @@ TRIED: dict[str, tuple[str, ...]] = {  # weights in order of preference, until n
     "mean_value": ("mean_value", "uniform"),
     "uniform": ("uniform",),
 }
-SLIM_ITERATIONS = 20
 NO_ANGLE = (
     1e-7  # double area over squared longest edge that float64 edge lengths cannot tell from 0
 )
-PINNED = 1e8  # SLIM's weight on the outline: moves it by less than 1e-8 of the square
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +59,17 @@ def parameterize(
     corners: Int[np.ndarray, " C"] | None = None,
     size_px: int = 64,
 ) -> UVMap:
-    """Map a disk-shaped mesh to the unit square.
+    """Map a face to the unit square.
 
-    The outline goes to the square's sides by arc length between four corner vertices. Inside,
-    ``harmonic`` minimises the Dirichlet energy with cotangent weights. These can flip triangles;
-    then intrinsic Delaunay, mean-value and uniform weights are tried in turn, with a warning.
-    ``slim`` goes on from there, outline pinned, to a map that squeezes no region.
+    The longest outline goes to the square's sides by arc length between four corner vertices.
+    Other outlines (eyes, mouth) are holes: they are closed for the solution, each with a fan about
+    a vertex at its centre, and stay holes in the map. Inside, ``harmonic`` minimises the Dirichlet
+    energy with cotangent weights. These can flip triangles; then intrinsic Delaunay, mean-value
+    and uniform weights are tried in turn, with a warning. ``slim`` goes on from there, outline
+    pinned, to a map that squeezes no region.
 
     Args:
-        mesh: one piece, one outline, no handle; mm.
+        mesh: one piece with an outline and no handle; mm.
         method: "harmonic", "slim", "mean_value" or "uniform".
         mirror: (V,) left-right partner of each vertex; makes the map symmetric, u to 1 - u, as
             far as no triangle flips.
@@ -80,28 +78,31 @@ def parameterize(
         size_px: image size for the report's coverage and round trip.
 
     Raises:
-        InputError: the mesh is no disk, the corners or the mirror map do not fit it, or every map
-            flips triangles (as when a triangle has all corners on one side of the square).
+        InputError: the mesh without its holes is no disk, the corners or the mirror map do not
+            fit it, or every map flips triangles (as when a triangle has all corners on one side of
+            the square).
 
     Source: Fernández Abrevaya et al. 2019, Sec. 5.1 (harmonic, square); Rabinovich et al. 2017
         (SLIM).
-    Differs: arc length and corners are not given in the paper.
+    Differs: arc length and corners are not given in the paper, nor what becomes of holes.
     """
     if method not in get_args(Method):
         raise InputError(f'uv: method is "{method}", expected one of {", ".join(get_args(Method))}')
-    _check_disk(mesh)
-    loop = boundary_loops(mesh.faces)[0]
+    _check_surface(mesh)
+    loop = outlines(mesh.vertices, mesh.faces)[0]
     if mirror is not None:
         _check_mirror(mirror, loop, mesh.vertex_count, corners)
     corners = square_corners(mesh.vertices, loop, mirror) if corners is None else corners
     outline, outline_uv = square_boundary(mesh.vertices, loop, corners)
     if mirror is not None:
         outline_uv = symmetric_outline(outline, outline_uv, mirror)
-    weights, uv, flipped_under = _first_bijective(mesh, method, outline, outline_uv)
+    closed = close_holes(mesh, mirror)
+    weights, uv, flipped_under = _first_bijective(closed.mesh, method, outline, outline_uv)
     if method == "slim":
-        weights, uv = _slim(mesh, uv, outline, outline_uv, weights)
-    if mirror is not None:
-        uv = _symmetrise(uv, mesh.faces, mirror)
+        weights, uv = slim_map(closed.mesh, uv, outline, outline_uv, weights)
+    if closed.mirror is not None:
+        uv = _symmetrise(uv, closed.mesh.faces, closed.mirror)
+    uv = uv[: mesh.vertex_count]
     report = report_uv(
         mesh.vertices,
         uv,
@@ -114,13 +115,24 @@ def parameterize(
     return UVMap(uv=uv, method=method, report=report)
 
 
-def _check_disk(mesh: TriMesh) -> None:
+def _check_surface(mesh: TriMesh) -> None:
     topology = describe(mesh.vertex_count, mesh.faces)
-    if topology.is_disk:
+    manifold = topology.edge_manifold and topology.vertex_manifold and topology.oriented
+    if (topology.components, topology.handles) == (1, 0) and manifold and topology.boundary_loops:
         return
+    what_to_do = "close the handles or cut the mesh first"
+    if topology.components > 1:
+        sizes = piece_sizes(mesh.vertex_count, mesh.faces)
+        shown = ", ".join(f"{size:,}" for size in sizes[:5]) + (", ..." if len(sizes) > 5 else "")
+        what_to_do = (
+            f"the pieces have {shown} vertices; keep one of them with --area largest_piece, or the "
+            "front of a head with --area face (meshgan data import, meshgan template build)"
+        )
+    elif not topology.boundary_loops:
+        what_to_do = "cut the front of a head out with --area face, or cut the mesh first"
     raise InputError(
-        f"uv: the mesh is no disk: {_found(topology)}; expected one oriented manifold piece with "
-        "one outline and no handle. Close the holes or cut the mesh first"
+        f"uv: the mesh is no disk, holes apart: {_found(topology)}; expected one oriented manifold "
+        f"piece with an outline and no handle; {what_to_do}"
     )
 
 
@@ -222,69 +234,3 @@ def _flat_ears(faces: Faces, outline: np.ndarray, outline_uv: np.ndarray) -> np.
     sides[outline] = np.hstack([outline_uv < near, outline_uv > 1 - near])
     shared = sides[faces].sum(axis=1) == 3
     return np.flatnonzero(shared.sum(axis=1))
-
-
-def _cotangent(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
-    uv = igl.harmonic(np.asarray(vertices, dtype=np.float64), faces, outline, fixed, 1)
-    return np.asarray(uv)
-
-
-def _intrinsic_delaunay(
-    vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray
-) -> UV:
-    laplacian, _, _ = igl.intrinsic_delaunay_cotmatrix(
-        np.asarray(vertices, dtype=np.float64), faces
-    )
-    return _harmonic(-laplacian.tocsr(), outline, fixed)
-
-
-def _mean_value(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
-    return _harmonic(mean_value_laplacian(vertices, faces), outline, fixed)
-
-
-def _uniform(vertices: Vertices, faces: Faces, outline: np.ndarray, fixed: np.ndarray) -> UV:
-    return _harmonic(uniform_laplacian(len(vertices), faces), outline, fixed)
-
-
-WEIGHTS: dict[str, Callable[[Vertices, Faces, np.ndarray, np.ndarray], UV]] = {
-    "cotangent": _cotangent,
-    "intrinsic_delaunay": _intrinsic_delaunay,
-    "mean_value": _mean_value,
-    "uniform": _uniform,
-}
-
-
-def _harmonic(laplacian: sparse.csr_matrix, outline: np.ndarray, fixed: np.ndarray) -> UV:
-    """Solve ``L uv = 0`` at the inner vertices, with the outline's UVs given."""
-    uv = np.zeros((laplacian.diagonal().size, 2))
-    uv[outline] = fixed
-    inner = np.setdiff1d(np.arange(len(uv)), outline)
-    if not len(inner):
-        return uv
-    rows = laplacian[inner]
-    # every row is diagonally dominant, so the ordering need not pivot (ten times quicker)
-    options = {"SymmetricMode": True}
-    solver = splu(
-        rows[:, inner].tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options
-    )
-    uv[inner] = solver.solve(-(rows[:, outline] @ fixed))
-    return uv
-
-
-def _slim(
-    mesh: TriMesh, start: np.ndarray, outline: np.ndarray, fixed: np.ndarray, weights: str
-) -> tuple[str, np.ndarray]:
-    """Lower the symmetric Dirichlet energy from a bijective start; unit area on both sides."""
-    vertices = np.asarray(mesh.vertices, dtype=np.float64)
-    vertices = vertices / np.sqrt(face_areas(vertices, mesh.faces).sum())
-    energy = igl.MappingEnergyType.SYMMETRIC_DIRICHLET
-    state = igl.slim_precompute(vertices, mesh.faces, start, energy, outline, fixed, PINNED)
-    uv = np.asarray(igl.slim_solve(state, SLIM_ITERATIONS))[:, :2].copy()
-    uv[outline] = fixed
-    if flipped := int(flipped_triangles(uv, mesh.faces).sum()):
-        log.warning(
-            "uv: %d of %d triangles flip under SLIM; its start with %s weights used instead",
-            *(flipped, mesh.face_count, weights.replace("_", " ")),
-        )
-        return weights, start
-    return f"slim from {weights}", uv

@@ -49,7 +49,8 @@ def rasterize_uv(uv: UV, faces: Faces, size_px: int) -> PixelLookup:
     """Find the triangle that contains each pixel centre of the UV square.
 
     A pixel centre outside all triangles takes the closest point of the map, so that the lookup
-    has no gaps; ``coverage`` says which ones these are.
+    has no gaps: in a hole of the face (eyes, mouth) that is the nearest place on its rim.
+    ``coverage`` says which pixels these are, ``holes.hole_pixels`` which of them lie in holes.
 
     Args:
         uv: texture coordinates (V, 2) in the unit square, v up.

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from meshgan.geometry.alignment import Similarity
 
 LEAST_COSINE = 0.5  # normals that differ by more than 60 degrees do not match
-TANGENTIAL = 0.05  # weight of the point-to-point term beside point-to-plane
+TANGENTIAL = 0.01  # weight of the point-to-point term beside point-to-plane
 FEWEST = 12
 
 

@@ -1,17 +1,25 @@
 """Finding the left-right map of a mesh from its shape."""
 
+from itertools import pairwise
+
 import numpy as np
+from jaxtyping import Int
 from scipy.spatial import cKDTree
 
 from meshgan.arrays import Faces, VertexIds, Vertices
+
+Triangle = tuple[int, int, int]
 
 
 def find_mirror(vertices: Vertices, faces: Faces, tolerance: float = 1e-3) -> VertexIds | None:
     """The vertex that lies where each vertex would be after a reflection left to right.
 
+    Triangles go to triangles, or to the same quad cut along its other diagonal: meshes of quads
+    are often cut one way on both sides of the face.
+
     Args:
         vertices: positions (V, 3); the mirror plane is normal to x, through the middle.
-        faces: triangles (F, 3); the reflection must take triangles to triangles.
+        faces: triangles (F, 3), oriented.
         tolerance: how far off a partner may be, as a share of the mesh's extent.
 
     Returns:
@@ -24,13 +32,63 @@ def find_mirror(vertices: Vertices, faces: Faces, tolerance: float = 1e-3) -> Ve
     ids = np.arange(len(vertices))
     if distance.max() > tolerance * (high - low).max() or (partner[partner] != ids).any():
         return None
-    if _as_set(partner[faces][:, ::-1]) != _as_set(faces):
+    if _quad_halves(faces, partner) is None:
         return None
     return partner.astype(np.int64)
 
 
-def _as_set(faces: Faces) -> set[tuple[int, ...]]:
+def quad_mates(faces: Faces, mirror: Int[np.ndarray, " V"]) -> Int[np.ndarray, " F"]:
+    """The other half of each face's quad where the reflection of the quad is cut the other way.
+
+    Args:
+        faces: triangles (F, 3), oriented.
+        mirror: (V,) left-right partners.
+
+    Returns:
+        Face ids (F,); the face itself where its reflection is a face, or where nothing is known.
+    """
+    mates = np.arange(len(faces))
+    halves = _quad_halves(faces, mirror) or []
+    number = {_turned((a, b, c)): k for k, (a, b, c) in enumerate(faces.tolist())}
+    for first, second in halves:
+        mates[number[first]], mates[number[second]] = number[second], number[first]
+    return mates
+
+
+def _quad_halves(faces: Faces, mirror: np.ndarray) -> list[tuple[Triangle, Triangle]] | None:
+    """Quads that are cut otherwise than their reflections; None if more than that differs."""
+    reflected, own = _as_set(mirror[faces][:, ::-1]), _as_set(faces)
+    left, wanted = own - reflected, reflected - own
+    corner_opposite = {
+        (start, end): opposite
+        for face in left
+        for (start, end), opposite in zip(_edges(face), (face[2], face[0], face[1]), strict=True)
+    }
+    halves = []
+    for face in sorted(left):
+        for a, c in _edges(face):
+            b, d = corner_opposite[a, c], corner_opposite.get((c, a))
+            if face not in left or d is None:
+                continue
+            pair = _turned((a, c, b)), _turned((c, a, d))  # the quad a, d, c, b cut along a, c
+            cut_along_bd = {_turned((a, d, b)), _turned((d, c, b))}
+            if left.issuperset(pair) and cut_along_bd <= wanted:
+                left -= set(pair)
+                wanted -= cut_along_bd
+                halves.append(pair)
+    return None if left or wanted else halves
+
+
+def _edges(face: Triangle) -> list[tuple[int, int]]:
+    return list(pairwise((*face, face[0])))
+
+
+def _turned(face: Triangle) -> Triangle:
+    """The same oriented triangle, its smallest id first."""
+    start = face.index(min(face))
+    return face[start], face[(start + 1) % 3], face[(start + 2) % 3]
+
+
+def _as_set(faces: Faces) -> set[Triangle]:
     """Oriented triangles, wherever each begins."""
-    start = faces.argmin(axis=1)
-    turned = np.take_along_axis(faces, (start[:, None] + np.arange(3)) % 3, axis=1)
-    return set(map(tuple, turned.tolist()))
+    return {_turned((a, b, c)) for a, b, c in faces.tolist()}

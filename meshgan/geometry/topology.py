@@ -86,6 +86,12 @@ def is_oriented(faces: Faces) -> bool:
     return bool((counts == 1).all())
 
 
+def piece_sizes(vertex_count: int, faces: Faces) -> list[int]:
+    """Vertices of each connected piece, most first; an unused vertex is a piece of its own."""
+    _, piece = connected_components(vertex_adjacency(vertex_count, faces), directed=False)
+    return sorted(np.bincount(piece).tolist(), reverse=True)
+
+
 def is_disk(vertex_count: int, faces: Faces) -> bool:
     """True for a single oriented manifold piece with one boundary loop and no handle."""
     return describe(vertex_count, faces).is_disk

@@ -8,17 +8,19 @@ from jaxtyping import Float
 
 from meshgan.arrays import VertexIds, Vertices
 from meshgan.geometry.alignment import Similarity
-from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.rigid_icp import rotation_from_vector
 from meshgan.registration.prior import FacePrior
+from meshgan.registration.scan import Scan
 from meshgan.registration.scan_cleaning import normals_and_areas
 
 LEAST_COSINE = 0.4
 DAMPING = 0.05  # weight of motions along the surface, which point-to-plane leaves free
 NOISE_MM = 1.0  # typical distance of the model from a real face
 INDEPENDENT_MM = 15.0  # misfits closer together than this are one and the same
-LANDMARK_NOISE_MM = 3.0  # of given landmarks: people do not agree what "the same place" is
+LANDMARK_NOISE_MM = 5.0  # of given landmarks: people do not agree what "the same place" is
 LARGEST_COEFFICIENT = 3.5
+JUDGED_MM = 4.0  # distances count less and less beyond this when fits are compared
+EXACT_STEPS = 5  # the last steps go to the surface itself, those before to oriented vertices
 SCHEDULE = tuple(np.geomspace(12.0, 2.5, 14).tolist()) + (2.5,) * 4
 
 
@@ -30,12 +32,15 @@ class ModelFit:
         pose: takes the prior's frame to the scan's.
         coefficients: (K,), in standard deviations.
         matched: share of the face's area with scan within 2.5 mm and the same direction.
+        explained: 1 is a perfect fit of the mean face, 0 no fit at all: one minus the negative
+            logarithm of the posterior as a share of what it is where nothing matches.
         distance: of each coarse vertex to the scan (C,), mm; infinite where nothing matches.
     """
 
     pose: Similarity
     coefficients: Float[np.ndarray, " K"]
     matched: float
+    explained: float
     distance: Float[np.ndarray, " C"]
 
     def vertices(self, prior: FacePrior) -> Vertices:
@@ -60,7 +65,7 @@ class PointTargets:
 
 def fit_model(
     prior: FacePrior,
-    index: SurfaceIndex,
+    scan: Scan,
     start: Similarity,
     schedule_mm: Sequence[float] = SCHEDULE,
     coefficients: Float[np.ndarray, " K"] | None = None,
@@ -70,14 +75,14 @@ def fit_model(
     """Fit a prior, best a coarse one, to a scan.
 
     minimise ``sum_v w_v rho(r_v) / sigma^2 + |c|^2`` over pose and coefficients c, where r_v is
-    the distance of the posed vertex v to its closest point on the scan, mostly along the normal,
+    the distance of the posed vertex v to its match on the scan along the scan's normal there,
     and rho the Geman-McClure function whose width falls along the schedule. Vertices whose closest
     point lies on the rim of the scan, or faces another way, count nothing. One Gauss-Newton step
     per entry of the schedule.
 
     Args:
         prior: the Gaussian.
-        index: of the scan, mm.
+        scan: a cleaned scan, mm.
         start: pose that is roughly right; its scale is kept unless ``scale``.
         schedule_mm: width of rho at each step.
         coefficients: where to begin (K,); the mean face if None.
@@ -87,15 +92,16 @@ def fit_model(
     Source: Salazar et al. 2014, Sec. 3.2 (fit of a statistical model before the template fit).
     Differs: pose, identity and expression in one solve; robust weights instead of rejection.
     """
-    problem = _Problem(prior, index, targets, scale)
+    problem = _Problem(prior, scan, targets, scale)
     pose = start
     c = np.zeros(prior.mode_count) if coefficients is None else coefficients.copy()
     for step, width in enumerate(schedule_mm):
         stiffness = max(1.0, 6.0 * 0.6**step)  # few coefficients move before the pose is right
-        pose, c = problem.step(pose, c, width, stiffness)
+        exact = step >= len(schedule_mm) - EXACT_STEPS
+        pose, c = problem.step(pose, c, width, stiffness, exact)
     distance = problem.distances(pose, c)
     matched = float(problem.share @ (distance < 2.5))
-    return ModelFit(pose, c, matched, distance)
+    return ModelFit(pose, c, matched, problem.explained(distance, c), distance)
 
 
 class _Problem:
@@ -104,11 +110,11 @@ class _Problem:
     def __init__(
         self,
         prior: FacePrior,
-        index: SurfaceIndex,
+        scan: Scan,
         targets: PointTargets | None,
         scale: bool,
     ) -> None:
-        self.prior, self.index, self.targets, self.scale = prior, index, targets, scale
+        self.prior, self.scan, self.targets, self.scale = prior, scan, targets, scale
         self.mean = prior.mean.astype(np.float64)
         self.flat_modes = prior.modes.reshape(prior.mode_count, -1).astype(np.float64)
         self.axis_modes = np.ascontiguousarray(prior.modes.transpose(2, 1, 0).astype(np.float64))
@@ -120,25 +126,34 @@ class _Problem:
     def face(self, c: np.ndarray) -> np.ndarray:
         return self.mean + (c @ self.flat_modes).reshape(-1, 3)
 
-    def _matched(self, pose: Similarity, face: np.ndarray):
-        moved = pose.apply(face)
-        normals, _ = normals_and_areas(moved, self.prior.faces)
-        found = self.index.closest(moved)
-        cosine = (normals * found.normal).sum(axis=1)
-        good = (cosine > LEAST_COSINE) & ~found.on_boundary
-        return moved, found, good * np.clip(cosine, 0, 1)
-
     def distances(self, pose: Similarity, c: np.ndarray) -> np.ndarray:
-        _, found, good = self._matched(pose, self.face(c))
-        return np.where(good > 0, found.distance, np.inf)
+        """Of each vertex to the closest point of the scan, infinite where that is no match."""
+        moved = pose.apply(self.face(c))
+        normals, _ = normals_and_areas(moved, self.prior.faces)
+        found = self.scan.index.closest(moved)
+        cosine = (normals * found.normal).sum(axis=1)
+        return np.where((cosine > LEAST_COSINE) & ~found.on_boundary, found.distance, np.inf)
+
+    def explained(self, distance: np.ndarray, c: np.ndarray) -> float:
+        with np.errstate(divide="ignore"):
+            loss = 1 / (1 / JUDGED_MM**2 + 1 / distance**2)
+        return float(1 - (self.weight @ loss + c @ c) / (self.weight.sum() * JUDGED_MM**2))
 
     def step(
-        self, pose: Similarity, c: np.ndarray, width: float, stiffness: float
+        self, pose: Similarity, c: np.ndarray, width: float, stiffness: float, exact: bool
     ) -> tuple[Similarity, np.ndarray]:
         face = self.face(c)
-        moved, found, good = self._matched(pose, face)
-        weight = self.weight * good / (1 + (found.distance / width) ** 2) ** 2
+        moved = pose.apply(face)
+        normals, _ = normals_and_areas(moved, self.prior.faces)
+        if exact:
+            found = self.scan.index.closest(moved)
+        else:
+            found = self.scan.oriented.closest(moved, normals)
+        cosine = (normals * found.normal).sum(axis=1)
+        good = (cosine > LEAST_COSINE) & ~found.on_boundary
         offset = moved - found.point
+        squared = (offset**2).sum(axis=1) / width**2
+        weight = self.weight * good * np.clip(cosine, 0, 1) / (1 + squared) ** 2
         used = np.flatnonzero(weight > 1e-3 * self.weight)
         along = self._motion_along(moved, pose, found.normal, used)
         along *= np.sqrt(weight[used])[:, None]

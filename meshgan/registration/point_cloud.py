@@ -1,22 +1,23 @@
 """A surface for points without one: normals by principal axes, a fan of triangles at each."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
 from meshgan.arrays import Faces, Vertices
+from meshgan.geometry.topology import half_edges
 
 MOST_POINTS = 40_000
 NEIGHBOURS = 12
-FAN = 8  # neighbours that a fan joins
-GAP = np.deg2rad(100)  # no triangle across a wider gap
+FAN = 12  # neighbours that a fan joins
+GAP = np.deg2rad(120)  # no triangle across a wider gap
 FAR = 4.0  # no triangle with a side of more than this many median spacings
 VOTES = 20
 
 
 def mesh_points(
     points: Vertices, notes: list[str]
-) -> tuple[Vertices, Faces, Int[np.ndarray, " W"]]:
+) -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "F 3"], Int[np.ndarray, " W"]]:
     """Triangles near a point cloud's surface, good for closest points; not a manifold.
 
     More than 40,000 points are thinned first.
@@ -105,4 +106,18 @@ def _fans(
     faces = np.stack([corner, near, following], axis=-1)[good]
     start = faces.argmin(axis=1)
     turned = np.take_along_axis(faces, (start[:, None] + np.arange(3)) % 3, axis=1)
-    return np.unique(turned, axis=0).astype(np.int64)
+    whole = (gap < GAP).all(axis=1)
+    return _closed_inside(np.unique(turned, axis=0).astype(np.int64), whole)
+
+
+def _closed_inside(faces: Faces, whole: Bool[np.ndarray, " V"]) -> Int[np.ndarray, "G 3"]:
+    """Double the triangles with an edge of their own amid the surface: only the rim is a rim.
+
+    Fans of neighbours need not agree, which leaves edges that belong to one triangle.
+    """
+    sides = np.sort(half_edges(faces), axis=1)
+    keys = sides[:, 0] * len(whole) + sides[:, 1]
+    _, edge, uses = np.unique(keys, return_inverse=True, return_counts=True)
+    alone = (uses[edge] == 1) & whole[sides].any(axis=1)
+    again = np.unique(np.flatnonzero(alone) % len(faces))
+    return np.concatenate([faces, faces[again]])

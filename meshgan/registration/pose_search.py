@@ -5,13 +5,19 @@ a hundred of their points. A good match says where the whole face would be; many
 the same outvote the accidents. The best opinions are refined by robust ICP and judged.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from meshgan.data.synthetic.cache import Arrays, cached_arrays
 from meshgan.geometry.alignment import Similarity
+from meshgan.geometry.mesh import topology_hash
 from meshgan.registration.patches import (
+    CELLS,
+    RING_EDGES_MM,
     SECTORS,
     HeightMaps,
     Surfels,
@@ -34,6 +40,7 @@ LEAST_COVERAGE = 0.4
 OPINIONS = 4  # model points that each piece of the scan may vote for
 SAME_PLACE_MM, SAME_TURN = 14.0, np.deg2rad(18)
 SEED = 7
+VERSION = 1  # raise it when the patches change for the same prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +73,24 @@ class PoseCandidate:
 
     pose: Similarity
     votes: float
+
+
+@lru_cache(maxsize=4)
+def open_patches(prior: FacePrior) -> PatchModel:
+    """The patches of a prior; learnt in a second or two once, then read from the cache."""
+    digest = hashlib.sha256(prior.mean.tobytes() + prior.modes.tobytes()).hexdigest()[:16]
+    made_from = {
+        "version": VERSION,
+        "prior": digest,
+        "counts": [MODEL_POINTS, MODEL_FACES, CELLS],
+        "edges": RING_EDGES_MM.tolist(),
+    }
+
+    def learn() -> Arrays:
+        return dict(vars(learn_patches(prior)))
+
+    kind = topology_hash(prior.vertex_count, prior.faces)
+    return PatchModel(**cached_arrays(f"patches_{kind}", made_from, learn))
 
 
 def learn_patches(prior: FacePrior) -> PatchModel:

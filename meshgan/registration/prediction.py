@@ -51,16 +51,14 @@ def lay_over(prior: FacePrior, template: Template) -> Guides:
     """
     vertices = template.mesh.vertices.astype(np.float64)
     some = _spread(vertices, template.mesh.faces)
-    if template.mesh.faces.shape == prior.faces.shape and (template.mesh.faces == prior.faces).all():
+    if (
+        template.mesh.faces.shape == prior.faces.shape
+        and (template.mesh.faces == prior.faces).all()
+    ):
         corners = np.repeat(some[:, None], 3, axis=1)
         return Guides(some, corners, np.tile([1.0, 0.0, 0.0], (len(some), 1)))
-    known = template.landmarks.get("ibug68")
-    start = find_start(
-        prepare_scan(template.mesh, unit="mm"),
-        prior,
-        None if known is None else vertices[known],
-        scale=True,
-    )
+    # Without the template's landmarks, as with a scan: the same errors on both sides cancel.
+    start = find_start(prepare_scan(template.mesh, unit="mm"), prior)
     if start.status in ("no_face", "unusable"):
         raise InputError(
             f"template {template.name}: no face found in it ({start.message}); "

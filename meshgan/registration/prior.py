@@ -17,13 +17,16 @@ from meshgan.seeding import generator
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # raise it when the arrays below change for the same faces
+VERSION = 3  # raise it when the arrays below change for the same faces
 SEED = 20_260
 FIRST_PERSON = 2_000_000  # people whom no data set holds
 PEOPLE, EXPRESSIVE_PEOPLE, SPEECH_FRAMES = 500, 80, 400
 IDENTITY_MODES, EXPRESSION_MODES = 45, 30
 EXPRESSION_SPREAD = 1.5  # people who are scanned are asked to make faces
 COARSE_VERTICES = 1_000
+EXPRESSION_STARTS = 8
+EXTENT = 0.7  # of an extreme expression, at which a search begins
+MOUTH = 48  # iBUG: from here on the mouth
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,8 @@ class FacePrior:
         landmarks: vertex ids of the 68 iBUG landmarks.
         mirror: left-right vertex map, or None.
         coarse: about a thousand well distributed vertices and triangles over them.
+        expression_starts: coefficients (S, K) of expressions that differ most around the mouth,
+            the neutral one first; searches begin at each of them.
     """
 
     name: str
@@ -52,6 +57,7 @@ class FacePrior:
     landmarks: VertexIds
     mirror: Int[np.ndarray, " V"] | None
     coarse: Subset
+    expression_starts: Float[np.ndarray, "S K"]
 
     @property
     def vertex_count(self) -> int:
@@ -83,6 +89,7 @@ class FacePrior:
             landmarks=np.searchsorted(kept, self.landmarks),
             mirror=None,
             coarse=Subset(np.arange(len(kept)), self.coarse.faces),
+            expression_starts=self.expression_starts,
         )
 
 
@@ -102,6 +109,7 @@ def default_prior(resolution: str = "low") -> FacePrior:
         "counts": [PEOPLE, EXPRESSIVE_PEOPLE, SPEECH_FRAMES, IDENTITY_MODES, EXPRESSION_MODES],
         "spread": EXPRESSION_SPREAD,
         "coarse": COARSE_VERTICES,
+        "starts": EXPRESSION_STARTS,
     }
     arrays = cached_arrays(f"prior_{source.template.name}", made_from, lambda: _learn(source))
     return prior_from_arrays(f"prior of {source.template.name}", arrays)
@@ -117,6 +125,7 @@ def prior_arrays(prior: FacePrior) -> Arrays:
         "landmarks": prior.landmarks,
         "coarse_kept": prior.coarse.kept,
         "coarse_faces": prior.coarse.faces,
+        "expression_starts": prior.expression_starts,
     }
     return arrays if prior.mirror is None else {**arrays, "mirror": prior.mirror}
 
@@ -132,6 +141,7 @@ def prior_from_arrays(name: str, arrays: Arrays) -> FacePrior:
         landmarks=arrays["landmarks"],
         mirror=arrays.get("mirror"),
         coarse=Subset(arrays["coarse_kept"], arrays["coarse_faces"]),
+        expression_starts=arrays["expression_starts"],
     )
 
 
@@ -188,6 +198,7 @@ def _learn(source: FaceSource) -> Arrays:
         landmarks=landmarks,
         mirror=mirror,
         coarse=coarse,
+        expression_starts=_expression_starts(modes, moved, landmarks[MOUTH:]),
     )
     return prior_arrays(prior)
 
@@ -215,6 +226,23 @@ def _expressive_displacements(source: FaceSource) -> Float[np.ndarray, "N V 3"]:
         weights = np.eye(count) * rng.uniform(0.4, 1.0, count)
         parts.append(source.express(SEED, person, weights) - source.neutral(SEED, person))
     return np.concatenate(parts)
+
+
+def _expression_starts(
+    modes: Float[np.ndarray, "K V 3"], moved: Float[np.ndarray, "N V 3"], mouth: VertexIds
+) -> Float[np.ndarray, "S K"]:
+    """Expressions whose mouths are far from each other (farthest-point sampling)."""
+    expressive = modes[IDENTITY_MODES:].reshape(EXPRESSION_MODES, -1).astype(np.float64)
+    squares = (expressive**2).sum(axis=1)
+    own = moved.reshape(len(moved), -1) @ expressive.T / squares
+    shown = (moved[:, mouth]).reshape(len(moved), -1)
+    distance = np.linalg.norm(shown, axis=1)  # from the neutral mouth
+    starts = np.zeros((EXPRESSION_STARTS, len(modes)))
+    for start in starts[1:]:
+        farthest = int(distance.argmax())
+        start[IDENTITY_MODES:] = EXTENT * own[farthest]
+        distance = np.minimum(distance, np.linalg.norm(shown - shown[farthest], axis=1))
+    return starts
 
 
 def _with_reflections(

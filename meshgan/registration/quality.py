@@ -44,7 +44,7 @@ NOTHING = Quality(float("nan"), float("nan"), 0.0, 0, float("nan"))
 
 
 def scan_distances(
-    scan_points: Vertices, vertices: Vertices, faces: Faces
+    scan_points: Float[np.ndarray, "P 3"], vertices: Vertices, faces: Faces
 ) -> Float[np.ndarray, " P"]:
     """Distance of each scan point to the mesh (P,), mm; NaN beyond its rim or 10 mm away."""
     found = SurfaceIndex(vertices, faces).closest(scan_points)
@@ -53,7 +53,7 @@ def scan_distances(
 
 
 def measure(
-    scan_points: Vertices,
+    scan_points: Float[np.ndarray, "P 3"],
     vertices: Vertices,
     faces: Faces,
     matched: Bool[np.ndarray, " V"],

@@ -1,7 +1,7 @@
 """Registration of one raw scan: where the face is, then the template bent onto it."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,15 +11,14 @@ from scipy import sparse
 
 from meshgan.arrays import VertexIds, Vertices
 from meshgan.data.importers.base import MeasuredLandmarks
-from meshgan.data.landmark_orders import match_sets
+from meshgan.data.landmark_check import check_landmark_order
+from meshgan.data.landmark_orders import landmark_order, match_sets, order_names
 from meshgan.data.template import Template
-from meshgan.errors import InputError
 from meshgan.geometry.alignment import Similarity, procrustes
 from meshgan.geometry.folds import folded_faces
 from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.nonrigid import NonrigidTemplate, Schedule, Stage
 from meshgan.geometry.rigid_icp import Matches, rigid_icp
-from meshgan.registration.landmark_pose import is_mirrored, pose_from_landmarks
 from meshgan.registration.prediction import Guides, lay_over
 from meshgan.registration.prior import default_prior
 from meshgan.registration.quality import NOTHING, Quality, measure
@@ -36,11 +35,13 @@ SNAP_MM = 4.0  # a landmark this near to the surface is taken to be on it
 class RegisterSettings:
     """How scans are registered, and what counts as a success."""
 
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     """Of the non-rigid steps."""
     scale: bool = True
     """Let the template's size follow the landmarks before it is bent."""
-    predicted_weight: float = 0.1
+    check_landmarks: bool = True
+    """Refuse measured landmarks in another order, mirrored, or far from where they belong."""
+    predicted_weight: float = 0.02
     """How much a predicted landmark counts beside a measured one."""
     good_rms_mm: float = 1.0
     """A scan-to-mesh distance above this is poor."""
@@ -62,7 +63,8 @@ class Registration:
         vertices: of the template on the scan (V, 3), float32, mm, in the scan's frame; the
             template where it rests if nothing was found.
         matched: which of them lie on the scan (V,).
-        pose: takes the template's frame to the scan's; has the scale of the face.
+        pose: rigid motion that takes the template's frame to the scan's: the one that brings the
+            resting template closest to ``vertices``.
         landmarks: measured or predicted, and the template's vertices for them: (K, 3), (K,).
         predicted: whether the landmarks were predicted.
         quality: distances.
@@ -89,8 +91,8 @@ class Registration:
 
     def in_template_frame(self) -> Float[np.ndarray, "V 3"]:
         """The vertices without the scan's pose but in the scan's size (V, 3), float32, mm."""
-        rigid = Similarity(self.pose.rotation, self.pose.translation)
-        return rigid.inverse().apply(self.vertices.astype(np.float64)).astype(np.float32)
+        back = self.pose.inverse()
+        return back.apply(self.vertices.astype(np.float64)).astype(np.float32)
 
     def summary(self) -> dict[str, Any]:
         """For JSON: status, message, quality, seconds."""
@@ -125,7 +127,7 @@ def register(
         A result whatever the scan is; its ``status`` says what it is worth.
 
     Raises:
-        InputError: the template lacks the landmarks.
+        InputError: the template has none of the landmarks; or, without any, is no face.
 
     Source: Amberg et al. 2007 (non-rigid steps); Salazar et al. 2014 (start without landmarks).
     """
@@ -173,28 +175,37 @@ class Registrar:
         return replace(result, seconds=time.perf_counter() - began)
 
     def _from_measured(self, scan: Scan, landmarks: MeasuredLandmarks) -> Registration:
+        problems = self._problems(landmarks, scan.mm_per_unit)
+        if problems:
+            mirrored = "left and right are exchanged" in problems[0]
+            status = "mirrored" if mirrored else "bad_landmarks"
+            return self._nothing(status, f"landmarks: {'; '.join(problems[:3])}", scan)
         numbers, ids = match_sets(landmarks.order, self.template.landmarks)
-        if numbers.max() >= len(landmarks.points):
-            raise InputError(
-                f"landmarks {landmarks.order}: {len(landmarks.points)} points, "
-                f"expected at least {numbers.max() + 1}"
-            )
         points = landmarks.points[numbers].astype(np.float64) * scan.mm_per_unit
-        points = np.where(np.isfinite(points).all(axis=1)[:, None], points, np.nan)
         known = np.isfinite(points).all(axis=1)
         if int(known.sum()) < FEWEST_LANDMARKS or _on_a_line(points[known]):
             found = self._from_prediction(scan)
             note = f"{int(known.sum())} usable landmarks do not fix a pose; others were predicted"
             return replace(found, notes=(*found.notes, note))
-        if is_mirrored(self.rest[ids[known]], points[known], np.full(int(known.sum()), 40)):
-            why = "the landmarks fit a face with left and right exchanged"
-            return self._nothing("mirrored", f"{why}; is the scan mirrored?", scan)
-        pose = pose_from_landmarks(
-            self.rest[ids[known]], points[known], np.full(int(known.sum()), 40), self.settings.scale
-        )
+        pose = procrustes(self.rest[ids[known]], points[known], scale=self.settings.scale)
         if int(known.sum()) < ENOUGH_LANDMARKS:
             pose = self._refined(scan, pose)
         return self._bend(scan, pose, points, ids, predicted=False)
+
+    def _problems(self, landmarks: MeasuredLandmarks, mm_per_unit: float) -> list[str]:
+        """What is wrong with measured landmarks; too few to judge is not wrong."""
+        if landmarks.order not in order_names():
+            return []
+        expected = landmark_order(landmarks.order).count
+        if len(landmarks.points) != expected:
+            return [f"{len(landmarks.points)} points, but {landmarks.order} has {expected}"]
+        usable = np.isfinite(landmarks.points).all(axis=1)
+        if not self.settings.check_landmarks or int(usable.sum()) < FEWEST_LANDMARKS:
+            return []
+        points = np.where(usable[:, None], landmarks.points, np.nan) * mm_per_unit
+        if _on_a_line(points[usable]):
+            return []
+        return check_landmark_order(points, landmarks.order)
 
     def _from_prediction(self, scan: Scan) -> Registration:
         start = find_start(scan, default_prior())
@@ -240,7 +251,7 @@ class Registrar:
             message=message,
             vertices=fit.vertices.astype(np.float32),
             matched=fit.matched,
-            pose=pose,
+            pose=procrustes(self.rest, fit.vertices),
             landmarks=points,
             landmark_vertices=ids,
             predicted=predicted,

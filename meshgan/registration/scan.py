@@ -14,6 +14,7 @@ from meshgan.errors import ShapeError
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.topology import half_edges, is_oriented, vertex_adjacency
+from meshgan.registration.oriented_index import OrientedIndex
 from meshgan.registration.point_cloud import mesh_points
 from meshgan.registration.scan_cleaning import (
     drop_useless_faces,
@@ -27,6 +28,7 @@ Status = Literal["ok", "empty", "too_small", "flat", "unit_unknown"]
 FEWEST_POINTS = 200
 SMALLEST_PIECE = 0.003  # share of the area; smaller pieces are dropped
 WHOLE = 0.5  # pieces are dropped only beside one that has this share of the area
+MM_PER_NORMAL = 10.0
 CLEARLY = 0.1  # how far from balanced the direction of the normals must be
 
 
@@ -63,6 +65,11 @@ class Scan:
     def index(self) -> SurfaceIndex:
         """Finds closest points on the scan."""
         return SurfaceIndex(self.vertices, self.faces)
+
+    @cached_property
+    def oriented(self) -> OrientedIndex:
+        """Finds vertices of the scan by place and direction."""
+        return OrientedIndex(self.vertices, self.normals, self.on_boundary, MM_PER_NORMAL)
 
     @property
     def mesh(self) -> TriMesh:
@@ -138,6 +145,8 @@ def prepare_scan(
         vertices, faces, kept = mesh_points(vertices, notes)
         ids = ids[kept]
     vertices, faces, ids = _without_small_pieces(vertices, faces, ids, notes)
+    if was_mesh:  # the fans of a point cloud have their directions from its normals
+        faces = _facing_one_way(faces, notes)
     faces = _facing_outwards(vertices, faces, notes)
     normals, areas = normals_and_areas(vertices, faces)
     return Scan(
@@ -162,7 +171,7 @@ def _refused(status: Status, why: str, notes: list[str]) -> Scan:
 
 def _without_small_pieces(
     vertices: Vertices, faces: Faces, ids: np.ndarray, notes: list[str]
-) -> tuple[Vertices, Faces, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count, piece = connected_components(vertex_adjacency(len(vertices), faces), directed=False)
     if count < 2:
         return vertices, faces, ids
@@ -181,8 +190,8 @@ def _without_small_pieces(
     return vertices[keep], position[faces[keep[faces[:, 0]]]], ids[keep]
 
 
-def _facing_outwards(vertices: Vertices, faces: Faces, notes: list[str]) -> Faces:
-    """Triangles in one direction, the one in which the surface bulges."""
+def _facing_one_way(faces: Faces, notes: list[str]) -> Faces:
+    """Triangles turned like their neighbours, each piece like most of it was."""
     if not is_oriented(faces):
         turned, patch = igl.bfs_orient(faces)
         turned = np.asarray(turned, dtype=np.int64)
@@ -194,7 +203,12 @@ def _facing_outwards(vertices: Vertices, faces: Faces, notes: list[str]) -> Face
         differing = int(((turned[:, [0, 1, 2]] != faces).any(axis=1)).sum())
         if differing:
             notes.append(f"{differing:,} triangles faced another way than their neighbours")
-        faces = turned
+        return turned
+    return faces
+
+
+def _facing_outwards(vertices: Vertices, faces: Faces, notes: list[str]) -> Faces:
+    """All triangles turned if the surface bulges the other way."""
     bulge = _bulge(vertices, faces)
     if bulge.sum() < -CLEARLY * np.abs(bulge).sum():
         notes.append("its triangles faced inwards and were turned")

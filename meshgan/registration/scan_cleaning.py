@@ -12,7 +12,7 @@ HASH = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dt
 
 def merge_duplicates(
     vertices: Vertices, faces: Faces, notes: list[str]
-) -> tuple[Vertices, Faces, Int[np.ndarray, " W"]]:
+) -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "G 3"], Int[np.ndarray, " W"]]:
     """Drop vertices that are not finite, then make one of vertices at exactly one place.
 
     Args:
@@ -21,7 +21,7 @@ def merge_duplicates(
         notes: gets a sentence for each kind of change.
 
     Returns:
-        Vertices (W, 3), faces over them, and the id that each vertex had.
+        Vertices (W, 3), faces (G, 3) over them, and the id that each vertex had.
 
     Raises:
         InputError: a face names a vertex that does not exist.
@@ -48,11 +48,11 @@ def merge_duplicates(
 
 def drop_useless_faces(
     vertices: Vertices, faces: Faces, ids: Int[np.ndarray, " V"], notes: list[str]
-) -> tuple[Vertices, Faces, Int[np.ndarray, " W"]]:
+) -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "G 3"], Int[np.ndarray, " W"]]:
     """Drop triangles without area and doubled ones, then vertices that no triangle uses.
 
     Returns:
-        Vertices (W, 3), faces over them, and their ``ids``.
+        Vertices (W, 3), faces (G, 3) over them, and their ``ids``.
     """
     area = np.linalg.norm(_area_vectors(vertices, faces), axis=1)
     sides = np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1)

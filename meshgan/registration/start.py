@@ -1,7 +1,6 @@
 """Automatic start: pose, a first face and its landmarks in a scan that nobody marked."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -12,22 +11,23 @@ from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.rigid_icp import Matches, rigid_icp
 from meshgan.registration.landmark_pose import TRUST, pose_from_landmarks
 from meshgan.registration.model_fit import ModelFit, PointTargets, fit_model
-from meshgan.registration.pose_search import PatchModel, PoseCandidate, learn_patches, search_pose
+from meshgan.registration.pose_search import open_patches, search_pose
 from meshgan.registration.prior import FacePrior
 from meshgan.registration.scan import Scan
 from meshgan.registration.scan_cleaning import normals_and_areas
 
 StartStatus = Literal["ok", "uncertain", "no_face", "unusable"]
 
-CANDIDATES = 8
-REFINED = 3  # candidates that get a model fit
+CANDIDATES = 4
 RIGID_SCALES_MM = (20.0, 16.0, 12.0, 10.0, 8.0, 6.0, 5.0)
-JUDGE_MM = 4.0  # how near the mean face should come
 FIRST_SCHEDULE_MM = tuple(np.geomspace(12.0, 4.0, 8).tolist())
-LAST_SCHEDULE_MM = tuple(np.geomspace(8.0, 2.5, 8).tolist()) + (2.5,) * 4
-JAW_STARTS = (0.0, 1.5, 3.0)  # of the first expression mode, in standard deviations
+MIDDLE_SCHEDULE_MM = tuple(np.geomspace(8.0, 4.0, 6).tolist())
+LAST_SCHEDULE_MM = tuple(np.geomspace(6.0, 2.5, 6).tolist()) + (2.5,) * 4
+KEPT = 0.3  # of the identity found first, which may have made up for a wrong expression
 CORE_MM = 12.0  # the core of a face: what lies this near to a landmark of eyes, nose or mouth
-SURE, POSSIBLE = 0.75, 0.6  # share of the core that must lie on the scan
+SURE_VOTES, POSSIBLE_VOTES = 18.0, 13.5  # things that are no faces got up to 12.6
+LEAST_SCORE = 0.35  # share of the core that must lie on the scan
+RIVAL = 0.6  # share of the most votes with which a pose is still tried
 APART_MM = 90.0  # two faces are at least so far from each other
 
 
@@ -45,6 +45,9 @@ class Start:
         landmarks: its 68 iBUG landmarks (68, 3), mm.
         score: share of eyes, nose and mouth that lies on the scan, 0 to 1.
         matched: share of the whole face that does.
+        explained: how good the fit is, 0 to 1, see ``ModelFit``.
+        votes: how many opinions agree about the pose, see ``pose_search``; infinite where
+            landmarks gave it.
         others: poses of further faces in the scan, the best first.
         scan: the scan that was searched, triangles turned if that was needed.
     """
@@ -57,13 +60,10 @@ class Start:
     landmarks: Float[np.ndarray, "68 3"]
     score: float
     matched: float
+    explained: float
+    votes: float
     scan: Scan
     others: tuple[Similarity, ...] = field(default_factory=tuple)
-
-
-@lru_cache(maxsize=4)
-def _patches(prior: FacePrior) -> PatchModel:
-    return learn_patches(prior)
 
 
 def find_start(
@@ -102,46 +102,34 @@ class _Search:
         self.mean = self.coarse.mean.astype(np.float64)
         self.normals, self.areas = normals_and_areas(self.mean, self.coarse.faces)
         self.core = _near_core(self.coarse)
-        self.jaw = prior.identity_count  # the first expression mode moves the chin most
-        chin = prior.landmarks[8]
-        self.opens = float(-np.sign(prior.modes[self.jaw, chin, 1])) or 1.0
 
     def automatic(self) -> Start:
-        candidates = search_pose(self.scan, _patches(self.prior), CANDIDATES)
-        refined = sorted((self._refine(one) for one in candidates), key=lambda one: -one[1])
-        distinct: list[Similarity] = []
-        for pose, _ in refined:
-            if all(self._apart(pose, other) > 10 for other in distinct):
-                distinct.append(pose)
-        fits = [
-            fit_model(self.coarse, self.scan.index, pose, FIRST_SCHEDULE_MM, scale=self.scale)
-            for pose in distinct[:REFINED]
-        ]
-        fits = sorted(fits, key=lambda fit: -self._score(fit))
-        if not fits or self._score(fits[0]) < 0.3:
+        candidates = search_pose(self.scan, open_patches(self.prior), CANDIDATES)
+        if not candidates or candidates[0].votes < POSSIBLE_VOTES:
             return self.nothing("no_face", "nothing in the scan looks like a face")
-        best = self._expressive(fits[0], None)
+        fits: list[tuple[float, ModelFit]] = []
+        for one in candidates:
+            if one.votes < RIVAL * candidates[0].votes:
+                break
+            begun = (one.pose, self._refine(one.pose))
+            tried = [self._fit(pose, FIRST_SCHEDULE_MM) for pose in begun]
+            fits.append((one.votes, max(tried, key=lambda fit: fit.explained)))
+        votes, best = max(fits, key=lambda pair: pair[1].explained)
+        best = self._expressive(best, None)
         others = tuple(
             fit.pose
-            for fit in fits[1:]
-            if self._apart(fit.pose, best.pose) > APART_MM and self._score(fit) > POSSIBLE
+            for other_votes, fit in fits
+            if self._apart(fit.pose, best.pose) > APART_MM and other_votes > SURE_VOTES
         )
-        return self._start(best, others)
+        return self._start(best, votes, others)
 
     def from_landmarks(self, landmarks: np.ndarray) -> Start:
         given = np.flatnonzero(np.isfinite(landmarks).all(axis=1))
         ids = self.coarse.landmarks[given]
         pose = pose_from_landmarks(self.mean[ids], landmarks[given], given, self.scale)
         targets = PointTargets(ids, landmarks[given], TRUST[given])
-        fit = fit_model(
-            self.coarse,
-            self.scan.index,
-            pose,
-            FIRST_SCHEDULE_MM,
-            targets=targets,
-            scale=self.scale,
-        )
-        return self._start(self._expressive(fit, targets), ())
+        fit = self._fit(pose, FIRST_SCHEDULE_MM, targets)
+        return self._start(self._expressive(fit, targets), np.inf, ())
 
     def nothing(self, status: StartStatus, message: str) -> Start:
         vertices = self.prior.mean.astype(np.float64)
@@ -154,6 +142,8 @@ class _Search:
             landmarks=vertices[self.prior.landmarks],
             score=0.0,
             matched=0.0,
+            explained=0.0,
+            votes=0.0,
             scan=self.scan,
         )
 
@@ -161,22 +151,17 @@ class _Search:
         found = self.scan.index.closest(points)
         return Matches(found.point, found.normal, (~found.on_boundary).astype(np.float64))
 
-    def _refine(self, candidate: PoseCandidate) -> tuple[Similarity, float]:
+    def _refine(self, pose: Similarity) -> Similarity:
         some = slice(None, None, 2)
         fit = rigid_icp(
             self.mean[some],
             self.normals[some],
             self._match,
-            candidate.pose,
+            pose,
             RIGID_SCALES_MM,
             weights=self.areas[some],
         )
-        found = self.scan.index.closest(fit.pose.apply(self.mean))
-        cosine = ((self.normals @ fit.pose.rotation.T) * found.normal).sum(axis=1)
-        near = np.exp(-0.5 * (found.distance / JUDGE_MM) ** 2) * np.clip(cosine, 0, 1) ** 2
-        share = self.areas * (1 + 2 * self.core) * ~found.on_boundary
-        judged = float(share @ near / (self.areas @ (1 + 2 * self.core)))
-        return fit.pose, judged * candidate.votes**0.25
+        return fit.pose
 
     def _apart(self, one: Similarity, other: Similarity) -> float:
         """Mean distance of the mean face under two poses, mm."""
@@ -187,39 +172,46 @@ class _Search:
         return float(share @ (fit.distance < 2.5) / share.sum())
 
     def _expressive(self, fit: ModelFit, targets: PointTargets | None) -> ModelFit:
-        """Fits from a closed, open and wide open mouth; the best of them."""
-        fits = []
-        for jaw in JAW_STARTS:
-            c = fit.coefficients.copy()
-            c[self.jaw] = self.opens * max(self.opens * c[self.jaw], jaw)
-            fits.append(
-                fit_model(
-                    self.coarse,
-                    self.scan.index,
-                    fit.pose,
-                    LAST_SCHEDULE_MM,
-                    coefficients=c,
-                    targets=targets,
-                    scale=self.scale,
-                )
-            )
-        return max(fits, key=lambda one: self._score(one) + one.matched)
+        """Fits that begin at several expressions, and at the one found; the best of them."""
+        begun = [fit.coefficients]
+        identity = np.arange(self.prior.mode_count) < self.prior.identity_count
+        for start in self.prior.expression_starts:
+            begun.append(np.where(identity, KEPT * fit.coefficients, start))
+        tried = [self._fit(fit.pose, MIDDLE_SCHEDULE_MM, targets, c) for c in begun]
+        best = max(tried, key=lambda one: one.explained)
+        return self._fit(best.pose, LAST_SCHEDULE_MM, targets, best.coefficients)
 
-    def _start(self, fit: ModelFit, others: tuple[Similarity, ...]) -> Start:
-        score = self._score(fit)
-        status: StartStatus = (
-            "ok" if score >= SURE else "uncertain" if score >= POSSIBLE else "no_face"
+    def _fit(
+        self,
+        pose: Similarity,
+        schedule_mm: tuple[float, ...],
+        targets: PointTargets | None = None,
+        coefficients: np.ndarray | None = None,
+    ) -> ModelFit:
+        return fit_model(
+            self.coarse, self.scan, pose, schedule_mm, coefficients, targets, self.scale
         )
+
+    def _start(self, fit: ModelFit, votes: float, others: tuple[Similarity, ...]) -> Start:
+        score = self._score(fit)
+        status: StartStatus = "uncertain"
+        if score >= LEAST_SCORE and votes >= SURE_VOTES:
+            status = "ok"
+        message = f"{score:.0%} of eyes, nose and mouth lie on the scan"
+        if others:
+            message += f"; {len(others)} more face{'s' * (len(others) > 1)} in the scan"
         vertices = fit.vertices(self.prior)
         return Start(
             status=status,
-            message=f"{score:.0%} of eyes, nose and mouth lie on the scan",
+            message=message,
             pose=fit.pose,
             coefficients=fit.coefficients,
             vertices=vertices,
             landmarks=vertices[self.prior.landmarks],
             score=score,
             matched=fit.matched,
+            explained=fit.explained,
+            votes=votes,
             scan=self.scan,
             others=others,
         )

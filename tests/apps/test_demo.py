@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from meshgan.apps import demo as demo_module
+from meshgan.apps import report_run
 from meshgan.apps.demo import DemoSize, demo
 from meshgan.errors import ConfigError, InputError
 from tests.conftest import TINY_RUN
@@ -79,7 +80,7 @@ def test_again_uses_what_is_there(outcome, monkeypatch):
     shard = next((out / "data" / "shards").iterdir())
     made = shard.stat().st_mtime_ns
     (out / "report.html").unlink()
-    monkeypatch.setattr(demo_module, "model_sections", lambda *args: [])  # they take a while
+    monkeypatch.setattr(report_run, "model_sections", lambda *args: [])  # they take a while
     again = demo(out, overrides=TINY_RUN, size=SIZE)
     assert (out / "report.html").is_file()
     assert (out / "run" / "weights.safetensors").read_bytes() == weights

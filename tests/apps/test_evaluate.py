@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from meshgan.apps.evaluate import default_source, evaluate
+from meshgan.apps.evaluate import evaluate
+from meshgan.apps.evaluate_run import evaluate_run
+from meshgan.apps.oracle_source import default_source
 from meshgan.cli.evaluate import Evaluate
 from meshgan.errors import InputError, ShapeError
 from tests.fakes import AdditiveModel, LinearSource, faces_of_model
@@ -82,7 +84,7 @@ def test_oracle_needs_a_source_and_takes_its_place(model, store):
 
 
 def test_default_source_refuses_other_data():
-    with pytest.raises(InputError, match='not of "my scans"'):
+    with pytest.raises(InputError, match='no default faces on "my scans"'):
         default_source("my scans", "0123456789abcdef")
 
 
@@ -104,16 +106,29 @@ def test_nothing_is_written_when_it_fails(model, store, tmp_path):
 
 
 def test_command_passes_its_options(model, store, monkeypatch, tmp_path):
-    import meshgan.apps.face_model
-    import meshgan.apps.prepare
-    import meshgan.data.store
+    import meshgan.apps.evaluate_run as module
 
-    monkeypatch.setattr(meshgan.apps.prepare, "training_part_of", lambda run, store: store)
-    monkeypatch.setattr(meshgan.apps.face_model, "load_model", lambda run: model)
-    monkeypatch.setattr(meshgan.data.store.Store, "open", lambda path: store)
+    monkeypatch.setattr(module, "training_part_of", lambda run, store: store)
+    monkeypatch.setattr(module, "held_out_part_of", lambda run, store: None)
+    monkeypatch.setattr(module, "load_model", lambda run: model)
+    monkeypatch.setattr(module.Store, "open", lambda path: store)
     command = Evaluate(
         run=tmp_path, data=tmp_path, metrics="diversity, quality", pairs=7, samples=3, seed=4
     )
     summary = command()
     assert summary["settings"]["metrics"] == ["diversity", "quality"]
     assert (summary["settings"]["pairs"], summary["settings"]["seed"]) == (7, 4)
+
+
+def test_what_cannot_be_measured_is_left_out_with_its_reason(dome_run, domes, tmp_path):
+    """Domes were drawn by a test: nobody recorded what they are made of."""
+    found = evaluate_run(dome_run, domes, ("diversity", "oracle"), pairs=20, out=tmp_path)
+    assert found["diversity"] > 0
+    assert "oracle_identity" not in found
+    assert "no identity_coefficients are recorded" in found["not_available"]["oracle"]
+    assert json.loads((tmp_path / "metrics.json").read_text()) == found
+    assert found["settings"]["fresh_meshes"] == 8  # of the one test person in eight
+    with pytest.raises(InputError, match="not available for"):
+        evaluate_run(dome_run, domes, ("oracle",))
+    with pytest.raises(InputError, match='"beauty" is not known'):
+        evaluate_run(dome_run, domes, ("oracle", "beauty"))

@@ -15,7 +15,7 @@ from meshgan.data.synthetic import open_source
 from meshgan.data.template import Template
 from meshgan.errors import InputError
 from meshgan.geometry.mesh import TriMesh
-from tests.geometry.shapes import annulus, hill
+from tests.geometry.shapes import hill, tetrahedron
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def test_refuses_what_is_no_template(tmp_path, hill_file):
         build_template("low", tmp_path / "low.obj")
     with pytest.raises(InputError, match=r"ends in \.png"):
         show_template("low", tmp_path / "low.jpg")
-    write_mesh(tmp_path / "ring.ply", annulus())
+    write_mesh(tmp_path / "ball.ply", tetrahedron())
     with pytest.raises(InputError, match="no disk"):
-        build_template(str(tmp_path / "ring.ply"), tmp_path / "ring.npz")
+        build_template(str(tmp_path / "ball.ply"), tmp_path / "ball.npz")
     write_landmarks(tmp_path / "far.toml", [LandmarkSet.at_vertices("far", np.array([99]))])
     with pytest.raises(InputError, match=r"far\.toml: .*names vertex 99"):
         build_template(str(hill_file), tmp_path / "out.npz", tmp_path / "far.toml")

@@ -49,7 +49,7 @@ def test_command_prints_json(face, tmp_path, capsys):
     assert summary["weights"] == "slim from intrinsic_delaunay"
 
 
-def test_command_refuses_a_ring(tmp_path, capsys):
+def test_command_keeps_the_hole_of_a_ring(tmp_path, capsys):
     count = 12
     angle = 2 * np.pi * np.arange(count) / count
     circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
@@ -60,9 +60,23 @@ def test_command_refuses_a_ring(tmp_path, capsys):
     )
     write_mesh(tmp_path / "ring.ply", TriMesh(np.concatenate([circle, 2 * circle]), faces))
     with pytest.raises(SystemExit) as stop:
-        main(["uv", str(tmp_path / "ring.ply"), "--out", str(tmp_path / "uv.npz")])
+        main(["uv", str(tmp_path / "ring.ply"), "--out", str(tmp_path / "uv.npz"), "--json"])
+    assert stop.value.code == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["holes"], summary["covered"]) == (1, 1.0)
+    with Image.open(tmp_path / "uv.png") as picture:
+        assert (np.asarray(picture)[..., :3].reshape(-1, 3) == 255).all(axis=1).mean() > 0.1
+
+
+def test_command_refuses_two_pieces(tmp_path, capsys):
+    one = delaunay_disk(30)
+    far = one.vertices + np.array([5, 0, 0])
+    faces = np.concatenate([one.faces, one.faces + one.vertex_count])
+    write_mesh(tmp_path / "two.ply", TriMesh(np.concatenate([one.vertices, far]), faces))
+    with pytest.raises(SystemExit) as stop:
+        main(["uv", str(tmp_path / "two.ply"), "--out", str(tmp_path / "uv.npz")])
     assert stop.value.code == 2
-    assert "2 boundary loops" in capsys.readouterr().err
+    assert "2 pieces, 2 boundary loops" in capsys.readouterr().err
     assert not (tmp_path / "uv.npz").exists()
 
 

@@ -318,6 +318,30 @@ def test_append_keeps_what_is_there(built):
     assert validate(built).ok
 
 
+def test_append_widens_factors_with_the_first_rows_and_not_before(built):
+    before = (built / "dataset.json").read_bytes()
+    labels = {"expression": ("joy", "open", "joy"), "unknown": ("x",)}
+    with StoreWriter.append_to(built, new_labels=labels) as writer:
+        own = writer.factors["expression"]
+        assert own == ("neutral", "happiness", "joy", "open")
+        assert "unknown" not in writer.factors
+        assert (built / "dataset.json").read_bytes() == before
+    assert (built / "dataset.json").read_bytes() == before  # nothing was added
+    earlier = Store.open(built)
+    rows = random_rows(TEMPLATE, 2, start=12)
+    labelled = {**rows.labels, "expression": np.full(2, own.index("joy"))}
+    with StoreWriter.append_to(built, new_labels=labels) as writer:
+        writer.append(replace(rows, labels=labelled))
+    store = Store.open(built)
+    assert store.factors["expression"] == own
+    assert (
+        store.factors["expression"][: len(earlier.factors["expression"])]
+        == (earlier.factors["expression"])
+    )
+    np.testing.assert_array_equal(store.labels("expression")[:12], earlier.labels("expression"))
+    assert store.rows_where(expression="joy").tolist() == [12, 13]
+
+
 def test_append_refuses_another_template(built):
     with pytest.raises(InputError, match="strip has 14"):
         StoreWriter.append_to(built, template=strip_template(columns=7))
@@ -485,6 +509,19 @@ def test_eye_corners_say_the_unit(tmp_path):
     assert "outer eye corners" in problem_of(tmp_path / "cm")
     assert "given in cm?" in problem_of(tmp_path / "cm")
     assert "given in inch?" in problem_of(tmp_path / "inch")
+
+
+def test_a_whole_head_is_no_wrong_unit(built):
+    """330 mm from top to bottom: no face is so high, but no unit fits better than mm."""
+
+    def stretch(vertices):
+        height = vertices[..., 1]
+        vertices[..., 1] = height * 330 / np.ptp(height, axis=1, keepdims=True)
+
+    replace_vertices(built, stretch)
+    findings = validate(built)
+    assert "330 to 330 mm apart in 5 of 5 meshes, expected 120 to 260" in findings.warnings[0]
+    assert not [problem for problem in findings.problems if "apart" in problem]
 
 
 def test_finds_frames_that_occur_twice(tmp_path):

@@ -62,6 +62,40 @@ def annulus(count: int = 12) -> TriMesh:
     return TriMesh(np.concatenate([circle, 2 * circle]), faces)
 
 
+def holed_hill() -> tuple[TriMesh, np.ndarray]:
+    """The hill with two eyes and a mouth cut out: three holes, left-right symmetric."""
+    whole, mirror = hill(17)
+    x, y = whole.vertices[:, 0], whole.vertices[:, 1]
+    eyes = (np.abs(np.abs(x) - 0.45) < 0.15) & (np.abs(y - 0.4) < 0.15)
+    mouth = (np.abs(x) < 0.4) & (np.abs(y + 0.5) < 0.1)
+    return restrict(whole, mirror, ~(eyes | mouth))
+
+
+def restrict(mesh: TriMesh, mirror: np.ndarray, keep: np.ndarray) -> tuple[TriMesh, np.ndarray]:
+    """The part of a mesh with these vertices, and the part of its mirror map."""
+    number = np.cumsum(keep) - 1
+    faces = number[mesh.faces[keep[mesh.faces].all(axis=1)]]
+    return TriMesh(mesh.vertices[keep], faces), number[mirror[keep]]
+
+
+def subdivided_inner(ring: TriMesh, count: int) -> TriMesh:
+    """The ring of ``annulus(count)`` with two more vertices on each edge of its inner circle."""
+    vertices, faces = list(ring.vertices), []
+    for face in ring.faces.tolist():
+        inner = [vertex for vertex in face if vertex < count]
+        if len(inner) < 2:
+            faces.append(face)
+            continue
+        (apex,) = (vertex for vertex in face if vertex >= count)
+        start, end = (face[(face.index(apex) + k) % 3] for k in (1, 2))
+        stops = [start, len(vertices), len(vertices) + 1, end]
+        vertices += [
+            (1 - t) * ring.vertices[start] + t * ring.vertices[end] for t in (1 / 3, 2 / 3)
+        ]
+        faces += [[apex, stops[k], stops[k + 1]] for k in range(3)]
+    return TriMesh(np.array(vertices), np.array(faces))
+
+
 def torus(around: int = 8, across: int = 6) -> TriMesh:
     """A closed surface with one handle."""
     i, j = (part.ravel() for part in np.meshgrid(np.arange(around), np.arange(across)))

@@ -163,10 +163,10 @@ def test_raw_scan_of_a_default_face():
     to_truth = SurfaceIndex(scan.surface.vertices, scan.surface.faces).closest(fit.vertices)
     before = np.linalg.norm(start - scan.vertices, axis=1).mean()
     after = np.linalg.norm(fit.vertices - scan.vertices, axis=1).mean()
-    assert after < 0.45 * before
-    assert after < 1.2
+    assert after < 0.6 * before
+    assert after < 2.0
     assert to_truth.distance[fit.matched].mean() < 0.15
-    assert len(fit.folded) <= len(folded_faces(scan.vertices, template.mesh.faces)) + 10
+    assert len(fit.folded) <= len(folded_faces(scan.vertices, template.mesh.faces)) + 20
 
 
 def test_bad_input(bump):

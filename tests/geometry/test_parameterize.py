@@ -129,14 +129,15 @@ def two_pieces() -> TriMesh:
 @pytest.mark.parametrize(
     ("mesh", "words"),
     [
-        (shapes.annulus(), "1 piece, 2 boundary loops, 0 handles"),
         (shapes.torus(), "1 piece, 0 boundary loops, 1 handle;"),
+        (shapes.tetrahedron(), "0 boundary loops, 0 handles; expected"),
         (two_pieces(), "2 pieces, 2 boundary loops"),
+        (two_pieces(), "the pieces have 9, 9 vertices; keep one of them with --area largest_piece"),
         (TriMesh(np.eye(5, 3), np.array([[0, 1, 2], [1, 0, 3], [0, 1, 4]])), "more than two faces"),
         (TriMesh(np.eye(5, 3), np.array([[0, 1, 2], [0, 3, 4]])), "separate fans"),
         (TriMesh(np.eye(4, 3), np.array([[0, 1, 2], [0, 3, 2]])), "opposite orientation"),
     ],
-    ids=["ring", "torus", "pieces", "edge", "vertex", "orientation"],
+    ids=["torus", "closed", "pieces", "advice", "edge", "vertex", "orientation"],
 )
 def test_refuses_what_is_no_disk(mesh, words):
     with pytest.raises(InputError, match="no disk") as caught:
@@ -184,27 +185,66 @@ def test_refuses_wrong_corners_and_mirrors():
         shapes.unchecked(parameterize)(mesh, "lscm")
 
 
+@pytest.fixture(scope="module")
+def holed():
+    """A symmetric bump with two eyes and a mouth cut out, and its mirror map."""
+    return shapes.holed_hill()
+
+
+@pytest.mark.parametrize("method", ["harmonic", "slim", "mean_value", "uniform"])
+def test_holes_stay_holes(method, holed):
+    mesh, mirror = holed
+    found = parameterize(mesh, method, mirror, size_px=48)
+    assert found.uv.shape == (mesh.vertex_count, 2)
+    assert len(igl.flipped_triangles(found.uv, mesh.faces)) == 0
+    report = found.report
+    assert (report.holes, report.covered_fraction, report.flipped) == (3, 1.0, 0)
+    assert report.asymmetry < 1e-12
+    flat = np.pad(found.uv, ((0, 0), (0, 1)))
+    surface = igl.doublearea(flat, mesh.faces).sum() / 2
+    # what the triangles leave of the square is what the pixels in holes say, to a pixel's width
+    assert report.hole_fraction == pytest.approx(1 - surface, abs=0.02)
+    assert report.hole_fraction > 0.01
+
+
+def test_the_longest_outline_is_the_outer_one():
+    """A ring whose inner circle has more vertices than the outer one."""
+    ring = shapes.annulus(12)
+    uneven = shapes.subdivided_inner(ring, 12)
+    found = parameterize(uneven, "harmonic", size_px=32)
+    outer = np.arange(12, 24)
+    on_border = np.isclose(found.uv[outer], 0) | np.isclose(found.uv[outer], 1)
+    assert on_border.any(axis=1).all()
+    assert found.report.holes == 1
+
+
+def test_refuses_a_mirror_map_that_loses_a_hole(holed):
+    mesh, _ = holed
+    wrong = np.arange(mesh.vertex_count)
+    eye = boundary_loops(mesh.faces)[-1]
+    free = np.setdiff1d(np.arange(mesh.vertex_count), np.concatenate(boundary_loops(mesh.faces)))
+    wrong[[eye[0], free[0]]] = free[0], eye[0]
+    with pytest.raises(InputError, match="takes 1 of 3 holes to where there is no hole"):
+        parameterize(mesh, mirror=wrong)
+
+
 @pytest.mark.skipif(not FACE.exists(), reason="needs the ICT face data beside the repository")
-def test_a_real_face_with_its_holes_filled():
+@pytest.mark.parametrize(("area", "outline", "p99_mm"), [("narrow", 138, 2.5), ("face", 204, 3.5)])
+def test_a_real_face_with_its_holes(area, outline, p99_mm):
     data = np.load(FACE)
-    count = int(data["n_narrow"])
+    count = int(data["n_narrow"]) if area == "narrow" else len(data["neutral"])
     vertices, mirror = data["neutral"][:count].astype(float), data["mirror"][:count]
     faces = data["faces"].astype(np.int64)
     faces = faces[(faces < count).all(axis=1)]
-    outer, *holes = boundary_loops(faces)
-    assert [len(outer), *map(len, holes)] == [138, 74, 42, 42]
-    with pytest.raises(InputError, match="4 boundary loops, 0 handles"):
-        parameterize(TriMesh(vertices, faces))
-    centre_of = {frozenset(hole.tolist()): count + k for k, hole in enumerate(holes)}
-    fans = [
-        np.stack([np.roll(hole, -1), hole, np.full(len(hole), count + k)], axis=1)
-        for k, hole in enumerate(holes)
-    ]
-    mirror = [*mirror, *(centre_of[frozenset(mirror[hole].tolist())] for hole in holes)]
-    centres = [vertices[hole].mean(axis=0) for hole in holes]
-    mesh = TriMesh(np.concatenate([vertices, centres]), np.concatenate([faces, *fans]))
-    found = parameterize(mesh, "harmonic", np.array(mirror))
-    assert not flipped_triangles(found.uv, mesh.faces).any()
-    assert found.report.flipped_under == {"cotangent": 56}
-    assert found.report.covered_fraction == 1
-    assert found.report.asymmetry < 1e-12
+    mesh = TriMesh(vertices, faces)
+    assert [len(loop) for loop in boundary_loops(faces)] == [outline, 74, 42, 42]
+    for method in ("harmonic", "slim"):
+        found = parameterize(mesh, method, mirror.astype(np.int64))
+        report = found.report
+        assert not flipped_triangles(found.uv, faces).any()
+        assert (report.holes, report.covered_fraction) == (3, 1.0)
+        assert report.asymmetry < 1e-12
+        if method == "harmonic":
+            assert report.flipped_under == {"cotangent": 56}
+    assert report.round_trip_p99_mm < p99_mm  # of SLIM, which squeezes no region
+    assert report.area_distortion.maximum < 6

@@ -150,7 +150,7 @@ def clutter_around(
 def _outside(part: tuple[np.ndarray, np.ndarray], face: np.ndarray):
     """What a scanner would see of it: nothing in or right behind the face."""
     points, faces = part
-    distance, nearest = cKDTree(face).query(points)
+    distance, _ = cKDTree(face).query(points)
     low, high = face.min(axis=0), face.max(axis=0)
     inside = ((points > low + 10) & (points < high))[:, :2].all(axis=1) & (points[:, 2] < high[2])
     inside &= (points[:, 2] > low[2] - 60) | (distance < 30)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from meshgan.data.importers.base import SourceItem
 from meshgan.data.importers.labels import EXPRESSIONS
+from meshgan.data.synthetic.speech import VISEME_NAMES
 
+_COMMON = {"expression": EXPRESSIONS, "viseme": VISEME_NAMES}
 _FACTOR_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -28,8 +30,8 @@ class Catalogue:
         items: the faces to read, in the source's order; no two are the same frame.
         refused: faces whose names or table entries are wrong already.
         subjects: names in sorted order; a person's number is their place.
-        factors: "identity", then those of the items: "expression" with the seven names in the
-            common order, all others with theirs sorted, numbers by value.
+        factors: "identity", then those of the items: "expression" and "viseme" with the common
+            names in their order, all others with theirs sorted, numbers by value.
         sequences: (subject, sequence) -> number, in sorted order.
     """
 
@@ -135,9 +137,8 @@ def _factors(items: Sequence[SourceItem]) -> dict[str, tuple[str, ...]]:
 
 
 def _in_order(factor: str, words: set[str]) -> tuple[str, ...]:
-    if factor != "expression":
-        return tuple(sorted(words, key=natural_order))
-    others = sorted(words - set(EXPRESSIONS), key=natural_order)
+    common = _COMMON.get(factor, ())
+    others = sorted(words - set(common), key=natural_order)
     if others:
-        return (*(name for name in EXPRESSIONS if name in words), *others)
-    return EXPRESSIONS  # always all seven, so that sets of several sources agree on the numbers
+        return (*(name for name in common if name in words), *others)
+    return common  # always all of them, so that sets of several sources agree on the numbers

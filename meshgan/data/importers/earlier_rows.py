@@ -2,15 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from meshgan.data.importers.catalogue import Catalogue
-from meshgan.data.manifest import Manifest, read_manifest, write_manifest
+from meshgan.data.manifest import Manifest
 from meshgan.data.store import Store
 
 SOURCE = "source"
@@ -72,23 +71,6 @@ def stored_name(where: str, layout: Mapping[str, Mapping[str, Any]]) -> str:
         return where
     width = np.dtype(layout[SOURCE]["dtype"]).itemsize // 4
     return where[-width:]
-
-
-def widen_factors(folder: Path, listed: Catalogue, topology: str) -> None:
-    """Give a finished data set the label names that it lacks, after its own: none changes number.
-
-    Factors that it does not have are not added, for its rows have no labels of them. A data set
-    that the faces cannot be appended to (unfinished, another topology) is left alone.
-    """
-    manifest = read_manifest(folder)
-    if not manifest.complete or manifest.topology_hash != topology:
-        return
-    factors = {
-        factor: (*names, *(name for name in listed.factors.get(factor, ()) if name not in names))
-        for factor, names in manifest.factors.items()
-    }
-    if factors != manifest.factors:
-        write_manifest(folder, replace(manifest, factors=factors))
 
 
 def _digests(store: Store, names: Sequence[str]) -> dict[bytes, str]:

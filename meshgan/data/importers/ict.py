@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from meshgan import config
-from meshgan.arrays import Faces
 from meshgan.data.importers.base import SourceFace, SourceItem
 from meshgan.data.importers.conversion import Conversion
 from meshgan.data.importers.ict_files import Area, ICTModel, read_ict
@@ -22,6 +21,7 @@ from meshgan.errors import ConfigError
 from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.symmetry import find_mirror
 
+FACES_PER_PERSON = 45
 _NEUTRAL = "neutral"
 
 
@@ -48,7 +48,7 @@ class ICT:
     count: int = 2000
     """Faces to draw; with samples=shapes at most, and whole persons only."""
     subjects: int | None = None
-    """Persons; chosen from the count by default."""
+    """Persons; by default one per 45 faces with samples=people."""
     seed: int = 0
     """Of persons and what they do."""
     labelled: float = 0.07
@@ -101,7 +101,7 @@ class ICT:
         vertices = Conversion("mm" if self.root.is_file() else "cm").positions(files.neutral)
         mirror = files.mirror
         if mirror is None:
-            mirror = find_mirror(vertices, _with_other_diagonals(files.faces))
+            mirror = find_mirror(vertices, files.faces)
         return Template(
             name=f"ict_{self.area}",
             mesh=TriMesh(vertices.astype(np.float32), files.faces),
@@ -133,7 +133,8 @@ class ICT:
         return {item.where: (item, person, actions) for item, person, actions in entries}
 
     def _people_faces(self):
-        plan: Plan = plan_dataset(self.count, self.subjects, labelled=self.labelled)
+        subjects = self.subjects or -(-self.count // FACES_PER_PERSON)
+        plan: Plan = plan_dataset(self.count, subjects, labelled=self.labelled)
         names = plan.subject_names
         matrix = action_matrix(self.action_names)
         for take in plan.takes:
@@ -167,20 +168,3 @@ class ICT:
                 if shape == _NEUTRAL:
                     labels["expression"] = _NEUTRAL
                 yield SourceItem(f"{name}/{shape}", name, labels), person, weights
-
-
-def _with_other_diagonals(faces: Faces) -> Int[np.ndarray, "T 3"]:
-    """Triangles of quads cut both ways: a set that a reflection maps to itself.
-
-    The quads of the model are symmetric, their first corners are not: cut one way only, the
-    triangles on the left are no reflection of those on the right.
-    """
-    rows = faces.tolist()
-    others, place = [], 0
-    while place < len(rows) - 1:
-        (a, b, c), (d, e, f) = rows[place : place + 2]
-        if (a, c) == (d, e):  # the two halves of the quad a, b, c, f
-            others += [(a, b, f), (b, c, f)]
-            place += 1
-        place += 1
-    return np.concatenate([faces, np.array(others, dtype=np.int64).reshape(-1, 3)])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from meshgan.data.area import Area
 from meshgan.data.importers.base import SourceItem
 from meshgan.data.importers.catalogue import Catalogue
 from meshgan.data.importers.earlier_rows import (
@@ -113,6 +114,7 @@ class RowMaker:
     Args:
         reader: reads, converts and checks.
         listed: what the source lists.
+        area: which part of each face is kept; the faces are checked whole.
         placing: where faces are put.
         numbering: of the data set that the rows go to.
         earlier: what that data set holds already.
@@ -122,11 +124,12 @@ class RowMaker:
         self,
         reader: SourceReader,
         listed: Catalogue,
+        area: Area,
         placing: Placing,
         numbering: Numbering,
         earlier: EarlierRows | None = None,
     ) -> None:
-        self._reader, self._listed = reader, listed
+        self._reader, self._listed, self._area = reader, listed, area
         self._placing, self._numbering = placing, numbering
         self._earlier = earlier or EarlierRows()
         self._layout = self._earlier.layout
@@ -143,8 +146,9 @@ class RowMaker:
             BadFace: it cannot be read or used, or is the same face as an earlier one.
         """
         face = self._reader.read(item)
-        motion = self._placing.motion(face.vertices)
-        vertices = motion.apply(face.vertices).astype(np.float32)
+        part = self._area.of(face.vertices)
+        motion = self._placing.motion(part)
+        vertices = motion.apply(part).astype(np.float32)
         digest = digest_of(vertices)
         if digest in self._seen:
             raise BadFace(f"the same face as {self._seen[digest]}")

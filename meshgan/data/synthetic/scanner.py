@@ -127,7 +127,7 @@ def random_pose(rng: np.random.Generator, rotation_deg: float, shift_mm: float) 
     return Similarity(rotation, rng.uniform(-shift_mm, shift_mm, 3))
 
 
-def join_meshes(parts: list[tuple[Vertices, Faces]]) -> tuple[Vertices, Faces]:
+def join_meshes(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Several meshes as one, in order, not connected."""
     counts = np.cumsum([0] + [len(points) for points, _ in parts])
     return (
@@ -138,7 +138,7 @@ def join_meshes(parts: list[tuple[Vertices, Faces]]) -> tuple[Vertices, Faces]:
     )
 
 
-def _subdivided(vertices: Vertices, faces: Faces, wanted: int) -> tuple[Vertices, Faces]:
+def _subdivided(vertices: Vertices, faces: Faces, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     """Loop steps, one at least, until there are clearly more triangles than the scan gets."""
     while True:
         matrix, faces = loop_matrix(len(vertices), faces)
@@ -149,7 +149,7 @@ def _subdivided(vertices: Vertices, faces: Faces, wanted: int) -> tuple[Vertices
 
 def _remeshed(
     vertices: Vertices, faces: Faces, wanted: int, rng: np.random.Generator
-) -> tuple[Vertices, Faces]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Other triangles on the same surface; inner vertices then wander along it."""
     points, triangles, _, _ = igl.qslim(vertices, faces, wanted)
     points, triangles = np.asarray(points), np.asarray(triangles, dtype=np.int64)
@@ -191,7 +191,7 @@ def _add_spikes(
 
 def _with_holes(
     points: Vertices, faces: Faces, settings: ScanSettings, rng: np.random.Generator
-) -> Faces:
+) -> np.ndarray:
     gone = np.zeros(len(points), dtype=bool)
     for _ in range(settings.holes):
         centre = points[rng.integers(len(points))]
@@ -209,13 +209,13 @@ def _fragments(
     normals: Vertices,
     count: int,
     rng: np.random.Generator,
-) -> list[tuple[Vertices, Faces]]:
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Copies of small patches, off the surface and turned."""
     adjacency = vertex_adjacency(len(points), faces)
     return [_fragment(points, faces, normals, adjacency, rng) for _ in range(count)]
 
 
-def _fragment(points, faces, normals, adjacency, rng) -> tuple[Vertices, Faces]:
+def _fragment(points, faces, normals, adjacency, rng) -> tuple[np.ndarray, np.ndarray]:
     seed = int(rng.choice(faces.ravel()))
     inside = _rings(adjacency, seed, len(points))
     patch = faces[inside[faces].all(axis=1)]

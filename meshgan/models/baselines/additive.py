@@ -87,6 +87,7 @@ def fit_additive(
             means.add(labels[name][rows], rest)
         residuals.append(rest[chosen[rows]].astype(np.float32))
     residual = np.concatenate(residuals)
+    residuals.clear()
     residual_labels = {name: labels[name][chosen] for name in order}
 
     bases, codes = {}, {}
@@ -218,5 +219,6 @@ def principal_directions(
     keep = np.argsort(values)[::-1][:count]
     keep = keep[values[keep] > max(values.max(), 1e-300) * 1e-9]
     deviations = np.sqrt(values[keep])
-    directions = (vectors[:, keep].T @ rows) / (deviations * np.sqrt(len(rows)))[:, None]
+    weights = vectors[:, keep].T / (deviations * np.sqrt(len(rows)))[:, None]
+    directions = weights.astype(rows.dtype) @ rows  # not a float64 copy of all rows
     return directions, deviations

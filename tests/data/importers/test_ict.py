@@ -8,7 +8,7 @@ import pytest
 
 from meshgan.data.importers import open_importer
 from meshgan.data.importers.conversion import Conversion
-from meshgan.data.importers.ict import ICT, _with_other_diagonals
+from meshgan.data.importers.ict import ICT
 from meshgan.data.importers.labels import EXPRESSIONS as SEVEN
 from meshgan.data.importers.performance import ACTIONS, action_matrix
 from meshgan.data.npz import write_npz
@@ -209,7 +209,7 @@ def test_real_model_has_the_published_shape():
     assert 85 < np.linalg.norm(eyes[0] - eyes[1]) < 95
     mirrored = template.mesh.vertices[template.mirror] * [-1, 1, 1]
     assert np.abs(mirrored - template.mesh.vertices).max() < 0.1
-    found = find_mirror(template.mesh.vertices, _with_other_diagonals(template.mesh.faces))
+    found = find_mirror(template.mesh.vertices, template.mesh.faces)
     np.testing.assert_array_equal(found, template.mirror)  # as the folder's would be found
 
 

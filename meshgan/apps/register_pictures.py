@@ -1,0 +1,150 @@
+"""Pictures of one registration: the scan, the mesh on it, and where the two differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image, ImageDraw
+
+from meshgan.apps.register_jobs import RegisterJob
+from meshgan.data.importers.base import MeasuredLandmarks
+from meshgan.data.template import Template
+from meshgan.geometry.alignment import Similarity
+from meshgan.geometry.closest_point import SurfaceIndex
+from meshgan.geometry.mesh import TriMesh
+from meshgan.pictures.camera import Frame, frame_faces
+from meshgan.pictures.paint import paint_template
+from meshgan.pictures.render import render_faces, viridis
+from meshgan.registration.scan import Scan, prepare_scan
+
+LARGEST_MM = 2.0
+"""Distance at the upper end of the colours, the same in all reports."""
+SIZE_PX = 240
+YAW_DEG = (0.0, 40.0)
+UNMATCHED = (0.72, 0.72, 0.72)
+_DOT, _RING = (200, 30, 40), (255, 255, 255)
+_HAIR = 0.16  # share of the face's extent that is shown around it
+
+
+@dataclass(frozen=True, eq=False)
+class PictureTask:
+    """What is needed to draw a registration; without a mesh, the scan alone is drawn.
+
+    Args:
+        job: reads the scan.
+        vertices: of the registered mesh (V, 3), in the template's frame.
+        matched: which of them lie on the scan (V,).
+        pose: takes the template's frame to the scan's, without scale.
+    """
+
+    job: RegisterJob
+    vertices: Float[np.ndarray, "V 3"] | None = None
+    matched: Bool[np.ndarray, " V"] | None = None
+    pose: Similarity | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PictureSetup:
+    """Prepares for drawing once in each process."""
+
+    template: Template
+
+    def __call__(self) -> Callable[[PictureTask], UInt8[np.ndarray, "H W 3"] | None]:
+        """The function that draws the row of one scan; None if nothing can be seen of it."""
+        torch.set_num_threads(1)
+        colour = paint_template(self.template)
+
+        def draw(task: PictureTask) -> np.ndarray | None:
+            raw = task.job.load()
+            scan = prepare_scan(raw.mesh, unit=raw.unit)
+            if scan.status != "ok":
+                return None
+            if task.vertices is None:
+                return _scan_alone(scan)
+            assert task.pose is not None
+            assert task.matched is not None
+            scan = _moved(scan, task.pose.inverse())
+            landmarks = _landmark_points(raw.landmarks, scan, task.pose)
+            return draw_registration(
+                scan.mesh,
+                TriMesh(task.vertices.astype(np.float64), self.template.mesh.faces),
+                task.matched,
+                landmarks,
+                colour,
+            )
+
+        return draw
+
+
+def draw_registration(
+    scan: TriMesh,
+    mesh: TriMesh,
+    matched: Bool[np.ndarray, " V"],
+    landmarks: Float[np.ndarray, "L 3"],
+    colour: Float[np.ndarray, "V 3"] | None = None,
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Scan, registered mesh and error, each from the front and from the side, in a row.
+
+    Args:
+        scan: in the template's frame, mm.
+        mesh: the template on it.
+        matched: vertices that lie on the scan (V,); the others are grey in the last pictures.
+        landmarks: measured ones (L, 3), dots on the scan; may be none.
+        colour: of the template's vertices.
+    """
+    found = SurfaceIndex(scan.vertices, scan.faces).closest(mesh.vertices)
+    errors = error_colours(found.distance, matched)
+    pairs = []
+    for yaw in YAW_DEG:
+        box = frame_faces(torch.from_numpy(mesh.vertices[None]), yaw, margin=_HAIR)
+        on_scan = _with_dots(_render(scan, box), landmarks, box)
+        pairs.append((on_scan, _render(mesh, box, colour), _render(mesh, box, errors)))
+    return np.concatenate([picture for kind in zip(*pairs, strict=True) for picture in kind], 1)
+
+
+def error_colours(
+    distance: Float[np.ndarray, " V"], matched: Bool[np.ndarray, " V"]
+) -> Float[np.ndarray, "V 3"]:
+    """Colour of each vertex (sRGB, 0 to 1) by its distance (mm); grey where it has no match."""
+    colours = viridis(distance / LARGEST_MM)
+    colours[~matched] = UNMATCHED
+    return colours
+
+
+def _scan_alone(scan: Scan) -> np.ndarray:
+    views = []
+    for yaw in YAW_DEG:
+        box = frame_faces(torch.from_numpy(scan.vertices[None]), yaw)
+        views.append(_render(scan.mesh, box))
+    return np.concatenate(views, axis=1)
+
+
+def _render(mesh: TriMesh, box: Frame, colour: np.ndarray | None = None) -> np.ndarray:
+    vertices = mesh.vertices.astype(np.float32)[None]
+    return render_faces(vertices, mesh.faces, SIZE_PX, colour=colour, box=box)[0]
+
+
+def _moved(scan: Scan, motion: Similarity) -> Scan:
+    return replace(scan, vertices=motion.apply(scan.vertices))
+
+
+def _landmark_points(
+    landmarks: MeasuredLandmarks | None, scan: Scan, pose: Similarity
+) -> Float[np.ndarray, "L 3"]:
+    if landmarks is None:
+        return np.zeros((0, 3))
+    points = landmarks.points.astype(np.float64) * scan.mm_per_unit
+    return pose.inverse().apply(points[np.isfinite(points).all(axis=1)])
+
+
+def _with_dots(picture: np.ndarray, points: Float[np.ndarray, "L 3"], box: Frame) -> np.ndarray:
+    if not len(points):
+        return picture
+    places, _ = box.to_pixels(box.turn(torch.from_numpy(points[None])), SIZE_PX)
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    for x, y in places[0].tolist():
+        pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=_DOT, outline=_RING)
+    return np.asarray(image)

@@ -14,6 +14,9 @@ _PUBLIC = {
     "write_mesh": "meshgan.data.mesh_io",
     "Template": "meshgan.data.template",
     "MeshDataset": "meshgan.data.dataset",
+    "MeasuredLandmarks": "meshgan.data.importers.base",
+    "register": "meshgan.registration.register",
+    "Registrar": "meshgan.registration.register",
     "GeometryMap": "meshgan.models.geometry_map",
     "FaceModel": "meshgan.apps.face_model",
     "metrics": "meshgan.evaluation",
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
     from meshgan import evaluation as metrics
     from meshgan.apps.face_model import FaceModel
     from meshgan.data.dataset import MeshDataset
+    from meshgan.data.importers.base import MeasuredLandmarks
     from meshgan.data.mesh_io import read_mesh, write_mesh
     from meshgan.data.template import Template
     from meshgan.geometry.mesh import TriMesh
     from meshgan.models.geometry_map import GeometryMap
+    from meshgan.registration.register import Registrar, register
 
 
 def __getattr__(name: str):

@@ -19,6 +19,8 @@ BENCHES = {
     "geometry": ["bench", "geometry"],
     "uv": ["bench", "uv"],
     "specificity": ["bench", "specificity"],
+    "io": ["bench", "io"],
+    "register": ["bench", "register"],
 }
 ROWS = {
     "diversity": ("diversity (mm)", 2, 1.0),
@@ -36,6 +38,8 @@ DOINGS = {
     "geometry": "mesh to image and gradient, batch 64",
     "uv": "pixel lookup",
     "specificity": "nearest training mesh, exact",
+    "register": "a raw scan registered; plain: trimesh, at higher error",
+    "io": "a data set read in order",
 }
 
 
@@ -111,7 +115,26 @@ def render() -> str:
                 f"| {doing} (`{bench['command']}`) | {bench['ratio']:.1f} | {bench['ms']:.0f} "
                 f"| {bench['plain_ms']:.0f} |"
             )
-    return "\n".join(lines)
+    return "\n".join([*lines, *render_registration()])
+
+
+def render_registration() -> list[str]:
+    """Errors of ``bench register``: a template that slides has small surface errors only."""
+    if not (RESULTS / "register.json").exists():
+        return []
+    lines = [
+        "",
+        "| raw scan to template (mean / 95 %, mm) | vertices | surface | seconds |",
+        "|---|---|---|---|",
+    ]
+    names = {"ours": "meshgan", "amberg": "trimesh, Amberg", "sumner": "trimesh, Sumner"}
+    for key, name in names.items():
+        found = read("register")["errors_mm"][key]
+        lines.append(
+            f"| {name} | {found['vertex_mean']:.2f} / {found['vertex_p95']:.2f} "
+            f"| {found['surface_mean']:.2f} / {found['surface_p95']:.2f} | {found['seconds']:.1f} |"
+        )
+    return lines
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ for the time of the batch. Each worker does its tasks in processes that may die 
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,39 +59,57 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+class Batch:
+    """A place where tasks are done, for the time of a ``with`` block; processes are kept in it.
+
+    Args:
+        setup: picklable; called once in each process, gives the function that does a task.
+        settings: where.
+    """
+
+    def __init__(self, setup: Setup, settings: BatchSettings | None = None) -> None:
+        self._setup, self._settings = setup, settings or BatchSettings()
+        self._single = IsolatedProcess(setup)
+        self._open = ExitStack()
+        self._workers: Callable[[Sequence[Any], float], Iterator[Answer]] | None = None
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._single.stop()
+        self._open.close()
+
+    def run(self, tasks: Sequence[Any]) -> Iterator[Answer]:
+        """Do all tasks; answers come in the order in which they are ready, each once.
+
+        Args:
+            tasks: picklable.
+
+        Raises:
+            InputError: the scheduler cannot be reached.
+            JobError: no process can be set up, or the cluster was lost.
+        """
+        settings = self._settings
+        processes = settings.jobs or available_cores()
+        if settings.scheduler is None and min(processes, len(tasks)) <= 1:
+            for number, task in enumerate(tasks):
+                yield answer_of(self._single, number, task, settings.time_limit_s)
+        elif tasks:
+            if self._workers is None:
+                from meshgan.apps.batch_dask import workers  # takes a second to load
+
+                place = workers(self._setup, settings.scheduler, processes)
+                self._workers = self._open.enter_context(place)
+            yield from self._workers(tasks, settings.time_limit_s)
+
+
 def run_batch(
     tasks: Sequence[Any], setup: Setup, settings: BatchSettings | None = None
 ) -> Iterator[Answer]:
-    """Do all tasks; answers come in the order in which they are ready, each once.
-
-    Args:
-        tasks: picklable.
-        setup: picklable; called once in each process, gives the function that does a task.
-        settings: where.
-
-    Raises:
-        InputError: the scheduler cannot be reached.
-        JobError: no process can be set up, or the cluster was lost.
-    """
-    settings = settings or BatchSettings()
-    if not tasks:
-        return
-    processes = min(settings.jobs or available_cores(), len(tasks))
-    if settings.scheduler is None and processes == 1:
-        yield from _one_by_one(tasks, setup, settings.time_limit_s)
-        return
-    from meshgan.apps.batch_dask import on_workers  # takes a second to load
-
-    yield from on_workers(tasks, setup, settings.scheduler, processes, settings.time_limit_s)
-
-
-def _one_by_one(tasks: Sequence[Any], setup: Setup, time_limit_s: float) -> Iterator[Answer]:
-    process = IsolatedProcess(setup)
-    try:
-        for number, task in enumerate(tasks):
-            yield answer_of(process, number, task, time_limit_s)
-    finally:
-        process.stop()
+    """Do all tasks of one batch; see ``Batch``."""
+    with Batch(setup, settings) as place:
+        yield from place.run(tasks)
 
 
 def answer_of(

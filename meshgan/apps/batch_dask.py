@@ -1,8 +1,9 @@
 """Tasks on the workers of a Dask cluster, few of them in flight at a time."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,24 +19,36 @@ CONNECT_S, FIRST_WORKER_S = 15, 60
 LOOPBACK = "127.0.0.1:0"  # Dask's status pages: for this machine only, at any free port
 
 
-def on_workers(
-    tasks: Sequence[Any], setup: Setup, scheduler: str | None, processes: int, time_limit_s: float
-) -> Iterator[Answer]:
-    """Do all tasks; answers come in the order in which they are ready.
+Run = Callable[[Sequence[Any], float], Iterator[Answer]]
+
+
+@contextmanager
+def workers(setup: Setup, scheduler: str | None, processes: int) -> Iterator[Run]:
+    """A cluster for the time of the block, as a function of tasks and their time limit.
+
+    Its answers come in the order in which they are ready.
 
     Args:
-        tasks: picklable.
         setup: picklable; gives each process the function that does a task.
         scheduler: address of a cluster; None starts one on this machine.
         processes: on this machine.
-        time_limit_s: of a task.
 
     Raises:
         InputError: the scheduler cannot be reached.
         JobError: no process can be set up, or the cluster was lost.
     """
+    name = f"meshgan-{uuid4().hex[:12]}"
     with _client(scheduler, processes) as client:
-        yield from _all_answers(client, tasks, setup, time_limit_s)
+        try:
+            client.register_plugin(_Processes(setup, name))
+        except Exception as error:
+            raise JobError(
+                f"the workers cannot be prepared ({error}); is the same meshgan installed there?"
+            ) from error
+        try:
+            yield partial(_all_answers, client, name)
+        finally:
+            client.unregister_worker_plugin(name)
 
 
 class _Processes(WorkerPlugin):
@@ -94,15 +107,9 @@ def _client(scheduler: str | None, processes: int) -> Iterator[Client]:
 
 
 def _all_answers(
-    client: Client, tasks: Sequence[Any], setup: Setup, time_limit_s: float
+    client: Client, name: str, tasks: Sequence[Any], time_limit_s: float
 ) -> Iterator[Answer]:
-    name = f"meshgan-{uuid4().hex[:12]}"
-    try:
-        client.register_plugin(_Processes(setup, name))
-    except Exception as error:
-        raise JobError(
-            f"the workers cannot be prepared ({error}); is the same meshgan installed there?"
-        ) from error
+    run = uuid4().hex[:8]
     waiting = iter(enumerate(tasks))
     numbers: dict[Future, int] = {}
     running = as_completed(raise_errors=False)
@@ -113,7 +120,7 @@ def _all_answers(
             number, task = following
             future = client.submit(
                 _on_this_worker, name, number, task, time_limit_s,
-                key=f"{name}-{number}", pure=False,
+                key=f"{name}-{run}-{number}", pure=False,
             )  # fmt: skip
             numbers[future] = number
             running.add(future)
@@ -128,7 +135,6 @@ def _all_answers(
             yield answer
     finally:
         client.cancel(list(numbers))
-        client.unregister_worker_plugin(name)
 
 
 def _taken(future: Future, number: int) -> Answer:

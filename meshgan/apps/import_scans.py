@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from meshgan.apps.batch import Batch
 from meshgan.apps.import_job import ImportJob, ImportSettings, none_usable
 from meshgan.apps.register import provenance_of, register_jobs
 from meshgan.apps.register_jobs import ItemJob
@@ -24,6 +25,7 @@ from meshgan.apps.register_report import (
     write_register_report,
 )
 from meshgan.apps.register_store import JOURNAL, ResultFolder
+from meshgan.apps.register_work import ScanSetup
 from meshgan.data.area import choose_area
 from meshgan.data.importers.base import Importer, MeasuredLandmarks, SourceItem
 from meshgan.data.importers.catalogue import Catalogue, Skipped
@@ -37,6 +39,7 @@ from meshgan.data.importers.reading import (
     read_source_face,
 )
 from meshgan.data.importers.row_maker import Placing
+from meshgan.data.origin import as_json
 from meshgan.data.template import Template
 from meshgan.registration.register import RegisterSettings
 
@@ -100,10 +103,8 @@ class ScanImportJob(ImportJob):
         assert self.whole is not None
         how = provenance_of(self.whole, self.register_settings)
         del how["versions"]
-        return {
-            **super().provenance(),
-            "registration": {**how, "keep": list(self.settings.keep)},
-        }
+        kept = {**how, "keep": self.settings.keep}
+        return as_json(self.out, {**super().provenance(), "registration": kept})
 
     def prepare(self, earlier: EarlierRows) -> None:
         """Register what the data set has not got yet."""
@@ -114,12 +115,13 @@ class ScanImportJob(ImportJob):
         )
         raw = SourceReader(self.importer, self.decision.conversion)
         jobs = [ItemJob(raw, item) for item in self._waiting(earlier)]
-        batch = self.settings.batch
-        for record in register_jobs(jobs, results, self.whole, self.register_settings, batch):
-            if self.settings.on_error == "stop" and record.status not in self.settings.keep:
-                self.skip(Skipped(record.name, f"{record.status}: {record.message}"))
-        if jobs:
-            self._report(results, raw)
+        setup = ScanSetup(self.whole, self.register_settings)
+        with Batch(setup, self.settings.batch) as batch:
+            for record in register_jobs(jobs, results, self.whole, setup.settings, batch):
+                if self.settings.on_error == "stop" and record.status not in self.settings.keep:
+                    self.skip(Skipped(record.name, f"{record.status}: {record.message}"))
+            if jobs:
+                self._report(results, raw, batch)
 
     def finish(self) -> dict[str, Any]:
         """Delete the meshes that are rows now; what the summary says of the registration."""
@@ -141,7 +143,7 @@ class ScanImportJob(ImportJob):
 
         return [item for item in self.listed.items if not known(item)]
 
-    def _report(self, results: ResultFolder, raw: SourceReader) -> None:
+    def _report(self, results: ResultFolder, raw: SourceReader, batch: Batch) -> None:
         assert self.whole is not None
         how = provenance_of(self.whole, self.register_settings)
         jobs = {item.where: ItemJob(raw, item) for item in self.listed.items}
@@ -152,7 +154,7 @@ class ScanImportJob(ImportJob):
             jobs,
             results,
             self.whole,
-            self.settings.batch,
+            batch,
             {"source": self.word, "template": self.whole.name, "versions": how["versions"]},
             numbers_file=JOURNAL,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from meshgan import __version__, config
-from meshgan.apps.batch import Answer, BatchSettings, run_batch
+from meshgan.apps.batch import Answer, Batch, BatchSettings
 from meshgan.apps.register_files import check_orders, find_jobs
 from meshgan.apps.register_jobs import RegisterJob, job_key
 from meshgan.apps.register_record import ScanRecord
@@ -20,7 +20,7 @@ from meshgan.apps.register_report import (
     write_register_report,
 )
 from meshgan.apps.register_store import ResultFolder
-from meshgan.apps.register_work import RegisterSetup
+from meshgan.apps.register_work import ScanSetup
 from meshgan.data.template import Template, template_arrays
 from meshgan.files import write_json
 from meshgan.registration.prior import default_prior
@@ -82,8 +82,11 @@ def register_scans(
         unit,
     )
     check_orders(jobs, template)
-    with ResultFolder(out, template, f".{mesh_format}", resume=resume) as results:
-        done = list(register_jobs(jobs, results, template, settings, batch))
+    with (
+        ResultFolder(out, template, f".{mesh_format}", resume=resume) as results,
+        Batch(ScanSetup(template, settings), batch) as place,
+    ):
+        done = list(register_jobs(jobs, results, template, settings, place))
         seconds = time.perf_counter() - began
         records = [record for job in jobs if (record := results.record(job.name)) is not None]
         how = provenance_of(template, settings)
@@ -94,7 +97,7 @@ def register_scans(
             {job.name: job for job in jobs},
             results,
             template,
-            batch,
+            place,
             {"template": template.name, **how["settings"], "versions": how["versions"]},
             NUMBERS_FILE,
             pictures,
@@ -118,7 +121,7 @@ def register_jobs(
     results: ResultFolder,
     template: Template,
     settings: RegisterSettings,
-    batch: BatchSettings,
+    batch: Batch,
 ) -> Iterator[ScanRecord]:
     """Register what is not in the folder of results yet; records come as scans are done.
 
@@ -127,7 +130,7 @@ def register_jobs(
         results: where meshes and records go.
         template: what is bent.
         settings: of the registrations.
-        batch: on how many cores, or on which cluster.
+        batch: where they are registered, set up with a ``ScanSetup`` of the same.
     """
     how = provenance_of(template, settings)
     keys = [job_key(job, how) for job in jobs]
@@ -141,7 +144,7 @@ def register_jobs(
     if not waiting:
         return
     default_prior()  # made once here, not by all processes at the same time
-    answers = run_batch([job for job, _ in waiting], RegisterSetup(template, settings), batch)
+    answers = batch.run([job for job, _ in waiting])
     for answer in progress(answers, "registering scans", unit="scans", total=len(waiting)):
         job, key = waiting[answer.number]
         yield _kept(results, job, key, answer)

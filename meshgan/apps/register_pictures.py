@@ -1,6 +1,5 @@
 """Pictures of one registration: the scan, the mesh on it, and where the two differ."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +14,6 @@ from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.mesh import TriMesh
 from meshgan.pictures.camera import Frame, frame_faces
-from meshgan.pictures.paint import paint_template
 from meshgan.pictures.render import render_faces, viridis
 from meshgan.registration.scan import Scan, prepare_scan
 
@@ -45,37 +43,32 @@ class PictureTask:
     pose: Similarity | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class PictureSetup:
-    """Prepares for drawing once in each process."""
+def draw_task(
+    task: PictureTask, template: Template, colour: Float[np.ndarray, "V 3"] | None
+) -> UInt8[np.ndarray, "H W 3"] | None:
+    """The row of pictures of one scan; None if nothing can be seen of it.
 
-    template: Template
+    Args:
+        task: what to draw.
+        template: that was bent.
+        colour: of its vertices.
 
-    def __call__(self) -> Callable[[PictureTask], UInt8[np.ndarray, "H W 3"] | None]:
-        """The function that draws the row of one scan; None if nothing can be seen of it."""
-        torch.set_num_threads(1)
-        colour = paint_template(self.template)
-
-        def draw(task: PictureTask) -> np.ndarray | None:
-            raw = task.job.load()
-            scan = prepare_scan(raw.mesh, unit=raw.unit)
-            if scan.status != "ok":
-                return None
-            if task.vertices is None:
-                return _scan_alone(scan)
-            assert task.pose is not None
-            assert task.matched is not None
-            scan = _moved(scan, task.pose.inverse())
-            landmarks = _landmark_points(raw.landmarks, scan, task.pose)
-            return draw_registration(
-                scan.mesh,
-                TriMesh(task.vertices.astype(np.float64), self.template.mesh.faces),
-                task.matched,
-                landmarks,
-                colour,
-            )
-
-        return draw
+    Raises:
+        InputError: the scan cannot be read.
+    """
+    raw = task.job.load()
+    scan = prepare_scan(raw.mesh, unit=raw.unit)
+    if scan.status != "ok":
+        return None
+    if task.vertices is None:
+        return _scan_alone(scan)
+    assert task.pose is not None
+    assert task.matched is not None
+    to_template = task.pose.inverse()
+    landmarks = _landmark_points(raw.landmarks, scan, to_template)
+    scan = replace(scan, vertices=to_template.apply(scan.vertices))
+    mesh = TriMesh(task.vertices.astype(np.float64), template.mesh.faces)
+    return draw_registration(scan.mesh, mesh, task.matched, landmarks, colour)
 
 
 def draw_registration(
@@ -126,17 +119,13 @@ def _render(mesh: TriMesh, box: Frame, colour: np.ndarray | None = None) -> np.n
     return render_faces(vertices, mesh.faces, SIZE_PX, colour=colour, box=box)[0]
 
 
-def _moved(scan: Scan, motion: Similarity) -> Scan:
-    return replace(scan, vertices=motion.apply(scan.vertices))
-
-
 def _landmark_points(
-    landmarks: MeasuredLandmarks | None, scan: Scan, pose: Similarity
+    landmarks: MeasuredLandmarks | None, scan: Scan, motion: Similarity
 ) -> Float[np.ndarray, "L 3"]:
     if landmarks is None:
         return np.zeros((0, 3))
     points = landmarks.points.astype(np.float64) * scan.mm_per_unit
-    return pose.inverse().apply(points[np.isfinite(points).all(axis=1)])
+    return motion.apply(points[np.isfinite(points).all(axis=1)])
 
 
 def _with_dots(picture: np.ndarray, points: Float[np.ndarray, "L 3"], box: Frame) -> np.ndarray:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from meshgan.apps.batch import BatchSettings, run_batch
+from meshgan.apps.batch import Batch
 from meshgan.apps.register_jobs import RegisterJob
-from meshgan.apps.register_pictures import LARGEST_MM, PictureSetup, PictureTask
+from meshgan.apps.register_pictures import LARGEST_MM, PictureTask
 from meshgan.apps.register_record import FAILED, ScanRecord, worst_first
 from meshgan.apps.register_store import ResultFolder
 from meshgan.apps.report_page import Part, inline_picture, write_page
@@ -47,7 +47,7 @@ def write_register_report(
     jobs: Mapping[str, RegisterJob],
     results: ResultFolder,
     template: Template,
-    batch: BatchSettings,
+    batch: Batch,
     provenance: Mapping[str, Any],
     numbers_file: str,
     pictures: int = MOST_PICTURES,
@@ -60,7 +60,7 @@ def write_register_report(
         jobs: by name, to read scans again.
         results: where the meshes are.
         template: that was bent.
-        batch: where pictures are drawn.
+        batch: where pictures are drawn, set up with a ``ScanSetup``.
         provenance: how it was made.
         numbers_file: what the page names as the place of all numbers.
         pictures: of how many scans, the worst first.
@@ -116,7 +116,7 @@ def _drawn(
     jobs: Mapping[str, RegisterJob],
     results: ResultFolder,
     template: Template,
-    batch: BatchSettings,
+    batch: Batch,
 ) -> list[tuple[ScanRecord, np.ndarray]]:
     readable = [
         record
@@ -124,7 +124,7 @@ def _drawn(
         if (results.has_mesh(record) if record.has_mesh else record.status != FAILED)
     ]
     tasks = [_task(record, jobs[record.name], results, template) for record in readable]
-    answers = run_batch(tasks, PictureSetup(template), batch)
+    answers = batch.run(tasks)
     pictures = {
         answer.number: answer.value
         for answer in progress(answers, "drawing pictures", unit="scans", total=len(tasks))

@@ -1,13 +1,15 @@
-"""What a process of a batch does with one scan: register it."""
+"""What a process of a batch does with one scan: register it, later draw it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from meshgan.apps.register_jobs import RegisterJob
+from meshgan.apps.register_pictures import PictureTask, draw_task
 from meshgan.data.template import Template
+from meshgan.pictures.paint import paint_template
 from meshgan.registration.register import RegisterSettings, Registrar, Registration
 
 
@@ -25,8 +27,8 @@ class RegisteredScan:
 
 
 @dataclass(frozen=True, eq=False)
-class RegisterSetup:
-    """Makes the registrar once in each process.
+class ScanSetup:
+    """Prepares a process for scans of one template; what it needs is made on first use.
 
     Args:
         template: what is bent onto the scans.
@@ -36,13 +38,28 @@ class RegisterSetup:
     template: Template
     settings: RegisterSettings
 
-    def __call__(self) -> Callable[[RegisterJob], RegisteredScan]:
-        """The function that registers one scan."""
-        registrar = Registrar(self.template, self.settings)
+    def __call__(self) -> "ScanWorker":
+        """The function that does a task."""
+        return ScanWorker(self.template, self.settings)
 
-        def register_one(job: RegisterJob) -> RegisteredScan:
-            scan = job.load()
-            found = registrar.register(scan.mesh, scan.landmarks, unit=scan.unit)
-            return RegisteredScan(found, None if scan.landmarks is None else scan.landmarks.points)
 
-        return register_one
+class ScanWorker:
+    """Registers scans (for a job), and draws them (for a ``PictureTask``)."""
+
+    def __init__(self, template: Template, settings: RegisterSettings) -> None:
+        self._template = template
+        self._registrar = Registrar(template, settings)
+
+    def __call__(
+        self, task: RegisterJob | PictureTask
+    ) -> RegisteredScan | UInt8[np.ndarray, "H W 3"] | None:
+        """Do a task; None if there is nothing to be drawn."""
+        if isinstance(task, PictureTask):
+            return draw_task(task, self._template, self._colour)
+        scan = task.load()
+        found = self._registrar.register(scan.mesh, scan.landmarks, unit=scan.unit)
+        return RegisteredScan(found, None if scan.landmarks is None else scan.landmarks.points)
+
+    @cached_property
+    def _colour(self) -> Float[np.ndarray, "V 3"] | None:
+        return paint_template(self._template)

@@ -5,7 +5,7 @@ the vertices is chosen once, on the template, and taken from every mesh.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,10 @@ def choose_area(template: Template, word: str = ALL) -> Area:
         return Area(word, template)
     mesh = template.mesh
     name, _, number = word.partition(":")
+    if name == FACE and (number or word not in template.regions):
+        return _cut(template, mesh.faces[_front(template, number)], word)
     if word == LARGEST:
         ids = largest_piece(mesh.vertices, mesh.faces)
-    elif name == FACE and (number or word not in template.regions):
-        ids = _front(template, number)
     elif word in template.regions:
         ids = np.unique(template.regions[word])
     elif Path(word).is_file():
@@ -79,10 +79,17 @@ def choose_area(template: Template, word: str = ALL) -> Area:
     else:
         choices = ", ".join((ALL, LARGEST, FACE, "face:MILLIMETRES", *template.regions))
         raise InputError(f"area {word!r}: is no file and none of {choices}")
-    return _cut(template, ids, word)
+    keep = np.zeros(template.vertex_count, dtype=bool)
+    keep[ids] = True
+    area = _cut(template, faces_within(mesh.faces, keep), word)
+    if bare := len(ids) - area.template.vertex_count:
+        told = f"area {word}: {bare:,} vertices without a triangle left out"
+        return replace(area, messages=(told, *area.messages))
+    return area
 
 
-def _front(template: Template, number: str) -> VertexIds:
+def _front(template: Template, number: str) -> Int[np.ndarray, " f"]:
+    """Faces of the front of a head."""
     mesh = template.mesh
     points = np.asarray(mesh.vertices, dtype=np.float64)
     piece = largest_piece(points, mesh.faces)
@@ -102,8 +109,9 @@ def _front(template: Template, number: str) -> VertexIds:
             raise InputError(f"area face:{number}: expected millimetres, as in face:90") from error
     keep = np.zeros(len(points), dtype=bool)
     keep[piece] = True
-    faces = faces_within(mesh.faces, keep)
-    return front_of_head(points, faces, centre, radius, template.mirror)
+    of_piece = np.flatnonzero(keep[mesh.faces].all(axis=1))
+    faces = mesh.faces[of_piece]
+    return of_piece[front_of_head(points, faces, centre, radius, template.mirror)]
 
 
 def _read_ids(path: Path, count: int) -> VertexIds:
@@ -112,9 +120,8 @@ def _read_ids(path: Path, count: int) -> VertexIds:
             ids = np.load(path, allow_pickle=False)
         else:
             lines = (line.partition("#")[0] for line in path.read_text().splitlines())
-            ids = np.array(
-                [int(entry) for line in lines for entry in line.replace(",", " ").split()]
-            )
+            words = [word for line in lines for word in line.replace(",", " ").split()]
+            ids = np.array([int(word) for word in words], dtype=np.int64)
     except (ValueError, OSError, EOFError, UnicodeDecodeError) as error:
         raise FileFormatError(f"{path}: is no list of vertex ids ({error})") from error
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
@@ -125,11 +132,8 @@ def _read_ids(path: Path, count: int) -> VertexIds:
     return np.unique(ids).astype(np.int64)
 
 
-def _cut(template: Template, ids: VertexIds, word: str) -> Area:
-    """Keep some vertices and the triangles between them; vertices without a triangle go too."""
-    keep = np.zeros(template.vertex_count, dtype=bool)
-    keep[ids] = True
-    faces = faces_within(template.mesh.faces, keep)
+def _cut(template: Template, faces: Int[np.ndarray, "f 3"], word: str) -> Area:
+    """Keep some triangles and their vertices."""
     if not len(faces):
         raise InputError(
             f"area {word!r}: no triangle of {template.name} is left in it; is the template upright "
@@ -139,10 +143,6 @@ def _cut(template: Template, ids: VertexIds, word: str) -> Area:
     number = np.full(template.vertex_count, -1)
     number[used] = np.arange(len(used))
     messages = []
-    if len(used) < len(ids):
-        messages.append(
-            f"area {word}: {len(ids) - len(used):,} vertices without a triangle left out"
-        )
     landmarks = {}
     for name, marks in template.landmarks.items():
         if outside := int((number[marks] < 0).sum()):

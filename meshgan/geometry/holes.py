@@ -90,11 +90,8 @@ def hole_pixels(uv: UV, faces: Faces, size_px: int) -> Bool[np.ndarray, "n n"]:
 def _partner_holes(holes: tuple[np.ndarray, ...], mirror: np.ndarray) -> np.ndarray:
     number = {frozenset(hole.tolist()): k for k, hole in enumerate(holes)}
     partners = [number.get(frozenset(mirror[hole].tolist())) for hole in holes]
-    if astray := sum(partner is None for partner in partners):
-        raise InputError(
-            f"uv: the mirror map takes {astray} of {len(holes)} holes to where there is no hole; "
-            "give no mirror map"
-        )
+    if None in partners:
+        raise InputError("holes: the mirror map takes a hole to where there is none; leave it out")
     return np.array(partners, dtype=np.int64)
 
 

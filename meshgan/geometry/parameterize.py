@@ -72,7 +72,7 @@ def parameterize(
         mesh: one piece with an outline and no handle; mm.
         method: "harmonic", "slim", "mean_value" or "uniform".
         mirror: (V,) left-right partner of each vertex; makes the map symmetric, u to 1 - u, as
-            far as no triangle flips.
+            far as the outlines are and no triangle flips.
         corners: vertex ids for (0, 0), (1, 0), (1, 1), (0, 1); by default the outline's vertices
             furthest along the diagonals of the frontal view.
         size_px: image size for the report's coverage and round trip.
@@ -89,14 +89,15 @@ def parameterize(
     if method not in get_args(Method):
         raise InputError(f'uv: method is "{method}", expected one of {", ".join(get_args(Method))}')
     _check_surface(mesh)
-    loop = outlines(mesh.vertices, mesh.faces)[0]
+    loops = outlines(mesh.vertices, mesh.faces)
     if mirror is not None:
-        _check_mirror(mirror, loop, mesh.vertex_count, corners)
-    corners = square_corners(mesh.vertices, loop, mirror) if corners is None else corners
-    outline, outline_uv = square_boundary(mesh.vertices, loop, corners)
-    if mirror is not None:
-        outline_uv = symmetric_outline(outline, outline_uv, mirror)
-    closed = close_holes(mesh, mirror)
+        _check_mirror(mirror, mesh.vertex_count, corners)
+    partner = mirror if mirror is not None and _outlines_agree(mirror, loops) else None
+    corners = square_corners(mesh.vertices, loops[0], partner) if corners is None else corners
+    outline, outline_uv = square_boundary(mesh.vertices, loops[0], corners)
+    if partner is not None:
+        outline_uv = symmetric_outline(outline, outline_uv, partner)
+    closed = close_holes(mesh, partner)
     weights, uv, flipped_under = _first_bijective(closed.mesh, method, outline, outline_uv)
     if method == "slim":
         weights, uv = slim_map(closed.mesh, uv, outline, outline_uv, weights)
@@ -152,9 +153,7 @@ def _found(topology: Topology) -> str:
     return ", ".join(parts)
 
 
-def _check_mirror(
-    mirror: np.ndarray, loop: np.ndarray, vertex_count: int, corners: np.ndarray | None
-) -> None:
+def _check_mirror(mirror: np.ndarray, vertex_count: int, corners: np.ndarray | None) -> None:
     ids = np.arange(vertex_count)
     if len(mirror) != vertex_count or mirror.min() < 0 or mirror.max() >= vertex_count:
         raise InputError(
@@ -163,13 +162,29 @@ def _check_mirror(
         )
     if wrong := int((mirror[mirror] != ids).sum()):
         raise InputError(f"uv: the mirror map does not return {wrong:,} vertices to themselves")
-    if astray := len(np.setdiff1d(mirror[loop], loop)):
-        raise InputError(f"uv: the mirror map takes {astray:,} outline vertices off the outline")
     if corners is not None and (mirror[corners] != np.asarray(corners)[[1, 0, 3, 2]]).any():
         raise InputError(
             f"uv: corners {[int(c) for c in corners]} are not mirror pairs; give left and right "
             "partners, or no mirror map"
         )
+
+
+def _outlines_agree(mirror: np.ndarray, loops: list[np.ndarray]) -> bool:
+    """Whether the reflection takes the outline to itself and holes to holes.
+
+    It need not where quads that are cut one way on both sides end at an outline.
+    """
+    known = {frozenset(loop.tolist()) for loop in loops[1:]}
+    astray = len(np.setdiff1d(mirror[loops[0]], loops[0]))
+    lost = sum(frozenset(mirror[loop].tolist()) not in known for loop in loops[1:])
+    if not astray and not lost:
+        return True
+    log.warning(
+        "uv: the mirror map takes %d of %d outline vertices off the outline and %d of %d holes to "
+        "where there is none; the map is not made symmetric",
+        *(astray, len(loops[0]), lost, len(loops) - 1),
+    )
+    return False
 
 
 def _symmetrise(uv: np.ndarray, faces: Faces, mirror: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from scipy.sparse.csgraph import connected_components
 from meshgan.arrays import Faces, VertexIds, Vertices
 from meshgan.geometry.holes import outlines
 from meshgan.geometry.operators import face_areas
-from meshgan.geometry.symmetry import quad_mates
 from meshgan.geometry.topology import vertex_adjacency
 
 
@@ -40,27 +39,23 @@ def front_of_head(
         faces: triangles (F, 3).
         centre: usually the tip of the nose, mm.
         radius: mm.
-        mirror: (V,) left-right partners; what stays is its own reflection, up to the diagonals of
-            quads that are cut one way on both sides.
+        mirror: (V,) left-right partners; a vertex stays only if its partner does.
 
     Returns:
         Ascending face ids; none if nothing is left.
     """
     points = np.asarray(vertices, dtype=np.float64)
-    mates = np.arange(len(faces)) if mirror is None else quad_mates(faces, mirror)
     keep = np.linalg.norm(points - centre, axis=1) <= radius
     while True:
         before = int(keep.sum())
+        keep = _largest(points, faces_within(faces, keep))
         if mirror is not None:
             keep &= keep[mirror]
-        whole = keep[faces].all(axis=1)
-        whole &= whole[mates]
-        keep = _largest(points, faces[whole])
-        whole &= keep[faces].all(axis=1)
-        if whole.any():
-            keep[_in_the_way(points, faces[whole])] = False
+        left = faces_within(faces, keep)
+        if len(left):
+            keep[_in_the_way(points, left)] = False
         if int(keep.sum()) == before:
-            return np.flatnonzero(whole)
+            return np.flatnonzero(keep[faces].all(axis=1))
 
 
 def _largest(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

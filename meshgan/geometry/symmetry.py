@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Int
 from scipy.spatial import cKDTree
 
 from meshgan.arrays import Faces, VertexIds, Vertices
@@ -32,31 +31,13 @@ def find_mirror(vertices: Vertices, faces: Faces, tolerance: float = 1e-3) -> Ve
     ids = np.arange(len(vertices))
     if distance.max() > tolerance * (high - low).max() or (partner[partner] != ids).any():
         return None
-    if _quad_halves(faces, partner) is None:
+    if not _same_quads(faces, partner):
         return None
     return partner.astype(np.int64)
 
 
-def quad_mates(faces: Faces, mirror: Int[np.ndarray, " V"]) -> Int[np.ndarray, " F"]:
-    """The other half of each face's quad where the reflection of the quad is cut the other way.
-
-    Args:
-        faces: triangles (F, 3), oriented.
-        mirror: (V,) left-right partners.
-
-    Returns:
-        Face ids (F,); the face itself where its reflection is a face, or where nothing is known.
-    """
-    mates = np.arange(len(faces))
-    halves = _quad_halves(faces, mirror) or []
-    number = {_turned((a, b, c)): k for k, (a, b, c) in enumerate(faces.tolist())}
-    for first, second in halves:
-        mates[number[first]], mates[number[second]] = number[second], number[first]
-    return mates
-
-
-def _quad_halves(faces: Faces, mirror: np.ndarray) -> list[tuple[Triangle, Triangle]] | None:
-    """Quads that are cut otherwise than their reflections; None if more than that differs."""
+def _same_quads(faces: Faces, mirror: np.ndarray) -> bool:
+    """Whether the reflection differs in nothing but the diagonals of quads."""
     reflected, own = _as_set(mirror[faces][:, ::-1]), _as_set(faces)
     left, wanted = own - reflected, reflected - own
     corner_opposite = {
@@ -64,19 +45,17 @@ def _quad_halves(faces: Faces, mirror: np.ndarray) -> list[tuple[Triangle, Trian
         for face in left
         for (start, end), opposite in zip(_edges(face), (face[2], face[0], face[1]), strict=True)
     }
-    halves = []
     for face in sorted(left):
         for a, c in _edges(face):
             b, d = corner_opposite[a, c], corner_opposite.get((c, a))
             if face not in left or d is None:
                 continue
-            pair = _turned((a, c, b)), _turned((c, a, d))  # the quad a, d, c, b cut along a, c
+            pair = {_turned((a, c, b)), _turned((c, a, d))}  # the quad a, d, c, b cut along a, c
             cut_along_bd = {_turned((a, d, b)), _turned((d, c, b))}
-            if left.issuperset(pair) and cut_along_bd <= wanted:
-                left -= set(pair)
+            if pair <= left and cut_along_bd <= wanted:
+                left -= pair
                 wanted -= cut_along_bd
-                halves.append(pair)
-    return None if left or wanted else halves
+    return not left and not wanted
 
 
 def _edges(face: Triangle) -> list[tuple[int, int]]:

@@ -28,6 +28,7 @@ from meshgan.registration.start import find_start
 
 FEWEST_LANDMARKS = 4
 ENOUGH_LANDMARKS = 15  # with fewer, the pose is refined by rigid ICP
+HOPELESS = ("left and right are exchanged", "points, but", "is it another order")
 SNAP_MM = 4.0  # a landmark this near to the surface is taken to be on it
 
 
@@ -176,10 +177,9 @@ class Registrar:
 
     def _from_measured(self, scan: Scan, landmarks: MeasuredLandmarks) -> Registration:
         problems = self._problems(landmarks, scan.mm_per_unit)
-        if problems:
-            mirrored = "left and right are exchanged" in problems[0]
-            status = "mirrored" if mirrored else "bad_landmarks"
-            return self._nothing(status, f"landmarks: {'; '.join(problems[:3])}", scan)
+        if fatal := [one for one in problems if any(sign in one for sign in HOPELESS)]:
+            status = "mirrored" if HOPELESS[0] in fatal[0] else "bad_landmarks"
+            return self._nothing(status, f"landmarks: {fatal[0]}", scan)
         numbers, ids = match_sets(landmarks.order, self.template.landmarks)
         points = landmarks.points[numbers].astype(np.float64) * scan.mm_per_unit
         known = np.isfinite(points).all(axis=1)
@@ -190,7 +190,13 @@ class Registrar:
         pose = procrustes(self.rest[ids[known]], points[known], scale=self.settings.scale)
         if int(known.sum()) < ENOUGH_LANDMARKS:
             pose = self._refined(scan, pose)
-        return self._bend(scan, pose, points, ids, predicted=False)
+        found = self._bend(scan, pose, points, ids, predicted=False)
+        if not problems:
+            return found
+        told = f"landmarks: {'; '.join(problems[:3])}"
+        if found.status == "ok":  # strange, but the scan agrees: a rare expression
+            return replace(found, notes=(*found.notes, told))
+        return replace(found, status="bad_landmarks", message=f"{told}; {found.message}")
 
     def _problems(self, landmarks: MeasuredLandmarks, mm_per_unit: float) -> list[str]:
         """What is wrong with measured landmarks; too few to judge is not wrong."""

@@ -131,7 +131,7 @@ def test_wrong_landmarks_are_refused(registrar, scan, change, status, message):
     found = registrar.register(scan.mesh, marked(scan, change))
     assert found.status == status
     assert message in found.message
-    assert not found.matched.any()
+    assert not found.usable
 
 
 def _sphere():

@@ -71,7 +71,7 @@ class Batch:
         self._setup, self._settings = setup, settings or BatchSettings()
         self._single = IsolatedProcess(setup)
         self._open = ExitStack()
-        self._workers: Callable[[Sequence[Any], float], Iterator[Answer]] | None = None
+        self._workers: Callable[[Sequence[Any], Sequence[float]], Iterator[Answer]] | None = None
 
     def __enter__(self) -> "Batch":
         return self
@@ -80,11 +80,12 @@ class Batch:
         self._single.stop()
         self._open.close()
 
-    def run(self, tasks: Sequence[Any]) -> Iterator[Answer]:
+    def run(self, tasks: Sequence[Any], weights: Sequence[float] | None = None) -> Iterator[Answer]:
         """Do all tasks; answers come in the order in which they are ready, each once.
 
         Args:
             tasks: picklable.
+            weights: of each task, how many times the time limit it may take; 1 by default.
 
         Raises:
             InputError: the scheduler cannot be reached.
@@ -92,16 +93,17 @@ class Batch:
         """
         settings = self._settings
         processes = settings.jobs or available_cores()
+        limits = [settings.time_limit_s * weight for weight in weights or [1.0] * len(tasks)]
         if settings.scheduler is None and min(processes, len(tasks)) <= 1:
-            for number, task in enumerate(tasks):
-                yield answer_of(self._single, number, task, settings.time_limit_s)
+            for number, (task, limit_s) in enumerate(zip(tasks, limits, strict=True)):
+                yield answer_of(self._single, number, task, limit_s)
         elif tasks:
             if self._workers is None:
                 from meshgan.apps.batch_dask import workers  # takes a second to load
 
                 place = workers(self._setup, settings.scheduler, processes)
                 self._workers = self._open.enter_context(place)
-            yield from self._workers(tasks, settings.time_limit_s)
+            yield from self._workers(tasks, limits)
 
 
 def run_batch(

@@ -19,12 +19,12 @@ CONNECT_S, FIRST_WORKER_S = 15, 60
 LOOPBACK = "127.0.0.1:0"  # Dask's status pages: for this machine only, at any free port
 
 
-Run = Callable[[Sequence[Any], float], Iterator[Answer]]
+Run = Callable[[Sequence[Any], Sequence[float]], Iterator[Answer]]
 
 
 @contextmanager
 def workers(setup: Setup, scheduler: str | None, processes: int) -> Iterator[Run]:
-    """A cluster for the time of the block, as a function of tasks and their time limit.
+    """A cluster for the time of the block, as a function of tasks and their time limits.
 
     Its answers come in the order in which they are ready.
 
@@ -107,19 +107,19 @@ def _client(scheduler: str | None, processes: int) -> Iterator[Client]:
 
 
 def _all_answers(
-    client: Client, name: str, tasks: Sequence[Any], time_limit_s: float
+    client: Client, name: str, tasks: Sequence[Any], limits_s: Sequence[float]
 ) -> Iterator[Answer]:
     run = uuid4().hex[:8]
-    waiting = iter(enumerate(tasks))
+    waiting = enumerate(zip(tasks, limits_s, strict=True))
     numbers: dict[Future, int] = {}
     running = as_completed(raise_errors=False)
 
     def hand_out() -> None:
         wanted = IN_FLIGHT * max(1, sum(client.nthreads().values()))
         while len(numbers) < wanted and (following := next(waiting, None)) is not None:
-            number, task = following
+            number, (task, limit_s) = following
             future = client.submit(
-                _on_this_worker, name, number, task, time_limit_s,
+                _on_this_worker, name, number, task, limit_s,
                 key=f"{name}-{run}-{number}", pure=False,
             )  # fmt: skip
             numbers[future] = number

@@ -66,12 +66,27 @@ def import_data(
         JobError: the disk is full; what was written stays, and ``resume`` goes on from there.
     """
     settings = settings or ImportSettings()
+    importer = open_importer(word, path, _with_settings(word, options or {}, settings))
+    summary = import_source(word, importer, Path(out), settings, template, resume, append)
+    summary.pop("scans", None)  # the journal has them
+    return summary
+
+
+def import_source(
+    word: str,
+    importer: Importer,
+    out: Path,
+    settings: ImportSettings,
+    template: Template | None,
+    resume: bool,
+    append: bool,
+) -> dict[str, Any]:
+    """As ``import_data``, from an importer; with ``scans``, what became of each raw one."""
     if resume and append:
         raise InputError("--resume and --append exclude each other; an append goes on by itself")
-    importer = open_importer(word, path, _with_settings(word, options or {}, settings))
     listed = catalogue(importer.items())
     plan = _plan if importer.registered else _plan_scans
-    job = plan(word, importer, listed, Path(out), settings, template)
+    job = plan(word, importer, listed, out, settings, template)
     with job.open_writer(resume, append) as writer:
         before = writer.rows_written
         job.write(writer, resume, append)

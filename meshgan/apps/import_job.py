@@ -1,7 +1,7 @@
 """The import of one source: its settings, and from its faces to the rows of a DATA folder."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from meshgan.reporting import progress
 
 log = logging.getLogger(__name__)
 
-WITH_MESH = ("ok", "uncertain", "poor")
+WITH_MESH = ("ok", "bridged", "uncertain", "poor")
 """Statuses of a registration that made a mesh, the best first."""
 _SHOWN = 3
 
@@ -41,8 +41,10 @@ class ImportSettings:
         area: which part of a registered topology is imported: "all", "largest_piece", "face", a
             region of the template, or a file of vertex ids (``data.area.choose_area``).
         on_error: "skip" a face that cannot be used, or "stop" there.
-        keep: of raw scans, which statuses of their registration are good enough ("ok", "poor",
-            "uncertain").
+        keep: of raw scans, which statuses of their registration are good enough ("ok", "bridged",
+            "uncertain", "poor").
+        sequences: register the frames of a recording together, smooth over time.
+        registration: settings of the registration of raw scans, as plain values.
         batch: where raw scans are registered.
     """
 
@@ -51,7 +53,9 @@ class ImportSettings:
     align: str = "vertices"
     on_error: Literal["skip", "stop"] = "skip"
     area: str = "all"
-    keep: tuple[str, ...] = ("ok",)
+    keep: tuple[str, ...] = ("ok", "bridged")
+    sequences: bool = False
+    registration: Mapping[str, Any] = field(default_factory=dict)
     batch: BatchSettings = field(default_factory=BatchSettings)
 
     def __post_init__(self) -> None:

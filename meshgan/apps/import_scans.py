@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from meshgan import config
 from meshgan.apps.batch import Batch
 from meshgan.apps.import_job import ImportJob, ImportSettings, none_usable
 from meshgan.apps.register import provenance_of, register_jobs
@@ -103,7 +104,7 @@ class ScanImportJob(ImportJob):
         assert self.whole is not None
         how = provenance_of(self.whole, self.register_settings)
         del how["versions"]
-        kept = {**how, "keep": self.settings.keep}
+        kept = {**how, "keep": self.settings.keep, "sequences": self.settings.sequences}
         return as_json(self.out, {**super().provenance(), "registration": kept})
 
     def prepare(self, earlier: EarlierRows) -> None:
@@ -114,14 +115,15 @@ class ScanImportJob(ImportJob):
             self.importer, self.reader.conversion, self.whole, results, self.settings.keep
         )
         raw = SourceReader(self.importer, self.decision.conversion)
-        jobs = [ItemJob(raw, item) for item in self._waiting(earlier)]
-        setup = ScanSetup(self.whole, self.register_settings)
+        setup = ScanSetup(self.whole, self.register_settings, raw)
+        jobs = [self._job(item) for item in self._waiting(earlier)]
+        together = self.settings.sequences
         with Batch(setup, self.settings.batch) as batch:
-            for record in register_jobs(jobs, results, self.whole, setup.settings, batch):
+            for record in register_jobs(jobs, results, setup, batch, together):
                 if self.settings.on_error == "stop" and record.status not in self.settings.keep:
                     self.skip(Skipped(record.name, f"{record.status}: {record.message}"))
             if jobs:
-                self._report(results, raw, batch)
+                self._report(results, batch)
 
     def finish(self) -> dict[str, Any]:
         """Delete the meshes that are rows now; what the summary says of the registration."""
@@ -132,7 +134,10 @@ class ScanImportJob(ImportJob):
         results.close()
         records = self._records(results, [item.where for item in self.listed.items])
         report = self.out / REGISTRATION_FOLDER / REPORT_FILE
-        return {"registration": {"counts": status_counts(records), "report": str(report)}}
+        return {
+            "registration": {"counts": status_counts(records), "report": str(report)},
+            "scans": [record.shown() for record in records],
+        }
 
     def _waiting(self, earlier: EarlierRows) -> list[SourceItem]:
         layout = earlier.layout
@@ -143,10 +148,14 @@ class ScanImportJob(ImportJob):
 
         return [item for item in self.listed.items if not known(item)]
 
-    def _report(self, results: ResultFolder, raw: SourceReader, batch: Batch) -> None:
+    def _job(self, item: SourceItem) -> ItemJob:
+        root = Path(getattr(self.importer, "root", "."))
+        return ItemJob(item, root, str(self.decision.conversion.record()))
+
+    def _report(self, results: ResultFolder, batch: Batch) -> None:
         assert self.whole is not None
         how = provenance_of(self.whole, self.register_settings)
-        jobs = {item.where: ItemJob(raw, item) for item in self.listed.items}
+        jobs = {item.where: self._job(item) for item in self.listed.items}
         records = self._records(results, list(jobs))
         write_register_report(
             results.folder / REPORT_FILE,
@@ -179,6 +188,7 @@ def plan_scans(
     Raises:
         InputError: no scan can be read, or the first one contradicts what is said of the source.
     """
+    how = config.build(RegisterSettings, settings.registration, "registration")
     area = choose_area(template, settings.area)
     placing = Placing.on(area.template, settings.align)
     refused = list(listed.refused)
@@ -191,8 +201,9 @@ def plan_scans(
             continue
         reader = SourceReader(importer, decision.conversion)
         return ScanImportJob(
-            word, importer, listed, out, settings, reader, decision, area, placing, whole=template
-        )
+            word, importer, listed, out, settings, reader, decision, area, placing,
+            whole=template, register_settings=how,
+        )  # fmt: skip
     raise none_usable(word, listed, refused)
 
 

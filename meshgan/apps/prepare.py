@@ -26,6 +26,7 @@ from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.geometry_map import GeometryMap
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
+from meshgan.models.roughness import vertex_energies, weigh_by_data
 from meshgan.models.start import bend_codes, start_from_additive
 from meshgan.pictures.paint import paint_template
 from meshgan.training.run_folder import RunFolder
@@ -93,7 +94,10 @@ def prepare(store: Store, config: RunConfig, rank: int = 0, fresh: bool = True) 
         _start_additive(generator, dataset, labels, config)
     laplacian, areas = _surface_operators(template)
     regulariser = laplacian_regulariser(laplacian, areas, scale, config.loss.laplacian_length_mm)
-    reference["score/laplacian"] = _data_energy(dataset, regulariser, scale)
+    energies = vertex_energies(regulariser, _some_displacements(dataset) / scale)
+    if config.loss.laplacian_weights == "data":
+        regulariser = weigh_by_data(regulariser, energies, areas)  # keeps the sum of energies
+    reference["score/laplacian"] = float(energies.sum())
     low = torch.bfloat16 if config.train.precision == "bf16" else torch.float32
     order = BatchStream(len(dataset), config.step.batch, seed=config.train.seed + 7919 * rank)
     task = DecoupledGAN(
@@ -273,12 +277,10 @@ def _reference(dataset: MeshDataset, factors: Sequence[str], config: RunConfig) 
     return {f"score/{name}": measured[name].mean for name in names if name in measured}
 
 
-def _data_energy(dataset: MeshDataset, regulariser: Any, scale: float) -> float:
-    rows = np.linspace(0, len(dataset) - 1, min(256, len(dataset))).astype(int)
-    reference = dataset.store.template.mesh.vertices
-    values = (dataset.vertices(rows) - reference) / scale
-    columns = np.moveaxis(values, 0, 1).reshape(values.shape[1], -1)
-    return float(((regulariser @ columns) ** 2).sum() / len(rows))
+def _some_displacements(dataset: MeshDataset, count: int = 256) -> np.ndarray:
+    """Displacements (b, V, 3) in mm of meshes from all over the data set."""
+    rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
+    return dataset.vertices(rows) - dataset.store.template.mesh.vertices
 
 
 def _with_length(config: RunConfig, meshes: int) -> RunConfig:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from meshgan import __version__, config
 from meshgan.apps.batch import Answer, Batch, BatchSettings
 from meshgan.apps.register_files import check_orders, find_jobs
-from meshgan.apps.register_jobs import RegisterJob, job_key
+from meshgan.apps.register_jobs import RegisterJob, SequenceJob, job_key, recordings
 from meshgan.apps.register_record import ScanRecord
 from meshgan.apps.register_report import (
     MOST_PICTURES,
@@ -20,7 +20,7 @@ from meshgan.apps.register_report import (
     write_register_report,
 )
 from meshgan.apps.register_store import ResultFolder
-from meshgan.apps.register_work import ScanSetup
+from meshgan.apps.register_work import RegisteredFrames, ScanSetup
 from meshgan.data.template import Template, template_arrays
 from meshgan.files import write_json
 from meshgan.registration.prior import default_prior
@@ -44,6 +44,7 @@ def register_scans(
     mesh_format: MeshFormat = "ply",
     settings: RegisterSettings | None = None,
     batch: BatchSettings | None = None,
+    sequence: bool = False,
     resume: bool = False,
     pictures: int = MOST_PICTURES,
 ) -> dict[str, Any]:
@@ -61,6 +62,8 @@ def register_scans(
         mesh_format: of the meshes.
         settings: of the registrations.
         batch: on how many cores, or on which cluster.
+        sequence: the scans of a folder are frames of one person in the order of their names, and
+            are registered together.
         resume: go on in ``out``: only scans that are missing, failed or have changed are done.
         pictures: scans with pictures in the report, the worst first.
 
@@ -82,11 +85,12 @@ def register_scans(
         unit,
     )
     check_orders(jobs, template)
+    setup = ScanSetup(template, settings)
     with (
         ResultFolder(out, template, f".{mesh_format}", resume=resume) as results,
-        Batch(ScanSetup(template, settings), batch) as place,
+        Batch(setup, batch) as place,
     ):
-        done = list(register_jobs(jobs, results, template, settings, place))
+        done = list(register_jobs(jobs, results, setup, place, sequence))
         seconds = time.perf_counter() - began
         records = [record for job in jobs if (record := results.record(job.name)) is not None]
         how = provenance_of(template, settings)
@@ -119,35 +123,40 @@ def register_scans(
 def register_jobs(
     jobs: Sequence[RegisterJob],
     results: ResultFolder,
-    template: Template,
-    settings: RegisterSettings,
+    setup: ScanSetup,
     batch: Batch,
+    sequences: bool = False,
 ) -> Iterator[ScanRecord]:
     """Register what is not in the folder of results yet; records come as scans are done.
 
     Args:
         jobs: with names of their own.
         results: where meshes and records go.
-        template: what is bent.
-        settings: of the registrations.
-        batch: where they are registered, set up with a ``ScanSetup`` of the same.
+        setup: template and settings.
+        batch: where they are registered, with this setup.
+        sequences: register the frames of a recording together; if one has to be done, all have.
     """
-    how = provenance_of(template, settings)
-    keys = [job_key(job, how) for job in jobs]
-    waiting = [
-        (job, key)
-        for job, key in zip(jobs, keys, strict=True)
-        if results.finished(job.name, key) is None
-    ]
-    if len(waiting) < len(jobs):
-        log.info("%d of %d scans are registered already", len(jobs) - len(waiting), len(jobs))
+    how = provenance_of(setup.template, setup.settings)
+    tasks = recordings(jobs) if sequences else [SequenceJob((job,)) for job in jobs]
+    waiting: list[tuple[SequenceJob, list[str]]] = []
+    for task in tasks:
+        keys = _keys(task, how)
+        pairs = zip(task.frames, keys, strict=True)
+        if any(results.finished(job.name, key) is None for job, key in pairs):
+            waiting.append((task, keys))
+    left = sum(len(task.frames) for task, _ in waiting)
+    if left < len(jobs):
+        log.info("%d of %d scans are registered already", len(jobs) - left, len(jobs))
     if not waiting:
         return
     default_prior()  # made once here, not by all processes at the same time
-    answers = batch.run([job for job, _ in waiting])
-    for answer in progress(answers, "registering scans", unit="scans", total=len(waiting)):
-        job, key = waiting[answer.number]
-        yield _kept(results, job, key, answer)
+    answers = batch.run(
+        [task if task.together else task.frames[0] for task, _ in waiting],
+        [float(len(task.frames)) for task, _ in waiting],
+    )
+    unit = "recordings" if sequences else "scans"
+    for answer in progress(answers, "registering scans", unit=unit, total=len(waiting)):
+        yield from _kept(results, *waiting[answer.number], answer)
 
 
 def provenance_of(template: Template, settings: RegisterSettings) -> dict[str, Any]:
@@ -166,11 +175,29 @@ def problems_of(records: Sequence[ScanRecord]) -> list[str]:
     return [f"{r.name}: {r.status}: {r.message}" for r in records if r.status != "ok"]
 
 
-def _kept(results: ResultFolder, job: RegisterJob, key: str, answer: Answer) -> ScanRecord:
+def _keys(task: SequenceJob, how: Mapping[str, Any]) -> list[str]:
+    """The keys of its frames; that of one depends on the files of all."""
+    if not task.together:
+        return [job_key(task.frames[0], how)]
+    together = {**how, "frames": [job_key(job, how) for job in task.frames]}
+    return [job_key(job, together) for job in task.frames]
+
+
+def _kept(
+    results: ResultFolder, task: SequenceJob, keys: Sequence[str], answer: Answer
+) -> Iterator[ScanRecord]:
+    pairs = list(zip(task.frames, keys, strict=True))
     if answer.failure:
-        log.warning("%s: %s", job.name, answer.failure)
-        return results.keep_failure(job.name, key, answer.failure, answer.seconds)
-    return results.keep(job.name, key, answer.value)
+        log.warning("%s: %s", task.frames[0].name, answer.failure)
+        for job, key in pairs:
+            yield results.keep_failure(job.name, key, answer.failure, answer.seconds)
+    elif isinstance(answer.value, RegisteredFrames):
+        results.keep_summary(task.frames[0].recording, answer.value.summary)
+        for (job, key), scan in zip(pairs, answer.value.frames, strict=True):
+            yield results.keep(job.name, key, scan)
+    else:
+        (job, key), *_ = pairs
+        yield results.keep(job.name, key, answer.value)
 
 
 def _numbers(records: Sequence[ScanRecord], how: Mapping[str, Any]) -> dict[str, Any]:

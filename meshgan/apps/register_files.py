@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from meshgan.apps.register_jobs import OWN_ORDERS, FileJob, read_measured
+from meshgan.data.importers.catalogue import natural_order
 from meshgan.data.landmark_orders import landmark_order, match_sets
 from meshgan.data.mesh_io import READABLE_FORMATS
 from meshgan.data.point_lists import READABLE_POINT_FORMATS
@@ -33,7 +34,7 @@ def find_jobs(
         unit: of scans and landmarks; None if it is to be found.
 
     Returns:
-        A job per scan, sorted by name.
+        A job per scan, sorted by name, numbers by value.
 
     Raises:
         InputError: a file is missing or of no mesh format, a folder holds no scan, two scans would
@@ -61,7 +62,7 @@ def find_jobs(
             f"--landmarks {landmarks}: holds none for any scan; expected names like "
             f"{jobs[0].path.stem}_landmarks.json or {jobs[0].path.stem}.pts"
         )
-    return sorted(jobs, key=lambda job: job.name)
+    return sorted(jobs, key=lambda job: natural_order(job.name))
 
 
 def check_orders(jobs: Sequence[FileJob], template: Template) -> None:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float
 
 from meshgan.data.importers.base import MeasuredLandmarks, SourceItem
 from meshgan.data.importers.landmark_files import read_bu83, read_lm3
@@ -14,6 +17,7 @@ from meshgan.data.landmark_orders import landmark_order
 from meshgan.data.mesh_io import read_mesh
 from meshgan.data.point_lists import read_points
 from meshgan.errors import InputError
+from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.mesh import TriMesh
 
 OWN_ORDERS = {".bnd": "bu83", ".lm3": "bosphorus24"}
@@ -38,21 +42,26 @@ class RawScan:
 
 @runtime_checkable
 class RegisterJob(Protocol):
-    """A scan to be read and registered, wherever it comes from; picklable.
+    """A scan to be read and registered, wherever it comes from; small, and picklable.
 
     Attributes:
         name: unique in a batch; may have folders ("anna/smile").
+        recording: scans with the same one are frames of one person, in the order of the batch;
+            empty for a still.
     """
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def recording(self) -> str: ...
+
     def fingerprint(self) -> dict[str, Any]:
         """Plain values that differ when the scan's files do."""
         ...
 
-    def load(self) -> RawScan:
-        """Read it.
+    def load(self, source: SourceReader | None = None) -> RawScan:
+        """Read it, from a source if it belongs to one.
 
         Raises:
             InputError: it cannot be read.
@@ -78,6 +87,11 @@ class FileJob:
     order: str = "ibug68"
     unit: str | None = None
 
+    @property
+    def recording(self) -> str:
+        """The folder that it is in."""
+        return self.name.rpartition("/")[0] or "."
+
     def fingerprint(self) -> dict[str, Any]:
         """Sizes and times of the files, and what they are taken for."""
         return {
@@ -87,7 +101,7 @@ class FileJob:
             "unit": self.unit,
         }
 
-    def load(self) -> RawScan:
+    def load(self, source: SourceReader | None = None) -> RawScan:
         """Read both files."""
         unit = "m" if self.unit is None and self.path.suffix.lower() in _METRES else self.unit
         mesh = read_mesh(self.path, unit="mm")  # as it is: the registration converts it
@@ -95,42 +109,87 @@ class FileJob:
         return RawScan(mesh, found, unit)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ItemJob:
     """A raw scan that an importer lists.
 
     Args:
-        reader: reads, converts to mm and checks.
         item: the scan.
+        root: of the source.
+        conversion: of its unit and axes, as plain text.
     """
 
-    reader: SourceReader
     item: SourceItem
+    root: Path
+    conversion: str
 
     @property
     def name(self) -> str:
         """What reports call it."""
         return self.item.where
 
+    @property
+    def recording(self) -> str:
+        """The recording of the subject that it is a frame of."""
+        return f"{self.item.subject}/{self.item.sequence}" if self.item.sequence else ""
+
     def fingerprint(self) -> dict[str, Any]:
         """Size and time of the item's file, and how it is converted."""
-        root = Path(getattr(self.reader.importer, "root", ""))
-        file = root / self.item.where.partition("#")[0]
-        return {
-            "format": self.reader.importer.format,
-            "scan": file_state(file if file.is_file() else root),
-            "conversion": self.reader.conversion.record(),
-        }
+        file = self.root / self.item.where.partition("#")[0]
+        state = file_state(file if file.is_file() else self.root)
+        return {"scan": state, "conversion": self.conversion}
 
-    def load(self) -> RawScan:
+    def load(self, source: SourceReader | None = None) -> RawScan:
         """Read it with its landmarks, in mm and our axes."""
+        assert source is not None
         try:
-            face = self.reader.read(self.item)
+            face = source.read(self.item)
         except BadFace as error:
             raise InputError(str(error)) from error
         if face.faces is None:
             raise InputError("holds no triangles; a point cloud is not a mesh")
         return RawScan(TriMesh(face.vertices, face.faces), face.landmarks, "mm")
+
+
+@dataclass(frozen=True)
+class SequenceJob:
+    """Frames of one person, to be registered together.
+
+    Args:
+        frames: in the order of time.
+    """
+
+    frames: tuple[RegisterJob, ...]
+
+    @property
+    def together(self) -> bool:
+        """There is more than one."""
+        return len(self.frames) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class PictureTask:
+    """What is needed to draw a registration; without a mesh, the scan alone is drawn.
+
+    Args:
+        job: reads the scan.
+        vertices: of the registered mesh (V, 3), in the template's frame.
+        matched: which of them lie on the scan (V,).
+        pose: takes the template's frame to the scan's, without scale.
+    """
+
+    job: RegisterJob
+    vertices: Float[np.ndarray, "V 3"] | None = None
+    matched: Bool[np.ndarray, " V"] | None = None
+    pose: Similarity | None = None
+
+
+def recordings(jobs: Sequence[RegisterJob]) -> list[SequenceJob]:
+    """The jobs of each recording together, in their order; a still is alone."""
+    groups: dict[str, list[RegisterJob]] = {}
+    for job in jobs:
+        groups.setdefault(job.recording or f"/{job.name}", []).append(job)
+    return [SequenceJob(tuple(frames)) for frames in groups.values()]
 
 
 def file_state(path: Path) -> list[Any]:

@@ -1,14 +1,15 @@
 """Pictures of one registration: the scan, the mesh on it, and where the two differ."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
-from meshgan.apps.register_jobs import RegisterJob
+from meshgan.apps.register_jobs import PictureTask
 from meshgan.data.importers.base import MeasuredLandmarks
+from meshgan.data.importers.reading import SourceReader
 from meshgan.data.template import Template
 from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.closest_point import SurfaceIndex
@@ -26,25 +27,11 @@ _DOT, _RING = (200, 30, 40), (255, 255, 255)
 _HAIR = 0.16  # share of the face's extent that is shown around it
 
 
-@dataclass(frozen=True, eq=False)
-class PictureTask:
-    """What is needed to draw a registration; without a mesh, the scan alone is drawn.
-
-    Args:
-        job: reads the scan.
-        vertices: of the registered mesh (V, 3), in the template's frame.
-        matched: which of them lie on the scan (V,).
-        pose: takes the template's frame to the scan's, without scale.
-    """
-
-    job: RegisterJob
-    vertices: Float[np.ndarray, "V 3"] | None = None
-    matched: Bool[np.ndarray, " V"] | None = None
-    pose: Similarity | None = None
-
-
 def draw_task(
-    task: PictureTask, template: Template, colour: Float[np.ndarray, "V 3"] | None
+    task: PictureTask,
+    template: Template,
+    colour: Float[np.ndarray, "V 3"] | None,
+    source: SourceReader | None = None,
 ) -> UInt8[np.ndarray, "H W 3"] | None:
     """The row of pictures of one scan; None if nothing can be seen of it.
 
@@ -52,11 +39,12 @@ def draw_task(
         task: what to draw.
         template: that was bent.
         colour: of its vertices.
+        source: that the scan is read from, if it belongs to one.
 
     Raises:
         InputError: the scan cannot be read.
     """
-    raw = task.job.load()
+    raw = task.job.load(source)
     scan = prepare_scan(raw.mesh, unit=raw.unit)
     if scan.status != "ok":
         return None

@@ -97,7 +97,7 @@ def record_of(name: str, key: str, found: Registration) -> ScanRecord:
 
 
 def worst_first(records: Sequence[ScanRecord]) -> list[ScanRecord]:
-    """Scans without a mesh, then uncertain, poor and good ones; the larger error first."""
+    """Scans without a mesh, then poor, uncertain, bridged and good ones; larger errors first."""
 
     def rank(record: ScanRecord) -> tuple[int, float, str]:
         place = WITH_MESH[::-1].index(record.status) + 1 if record.has_mesh else 0

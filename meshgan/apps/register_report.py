@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from meshgan.apps.batch import Batch
-from meshgan.apps.register_jobs import RegisterJob
-from meshgan.apps.register_pictures import LARGEST_MM, PictureTask
+from meshgan.apps.register_jobs import PictureTask, RegisterJob
+from meshgan.apps.register_pictures import LARGEST_MM
 from meshgan.apps.register_record import FAILED, ScanRecord, worst_first
 from meshgan.apps.register_store import ResultFolder
 from meshgan.apps.report_page import Part, inline_picture, write_page
@@ -24,6 +24,7 @@ MOST_PICTURES, MOST_ROWS = 60, 2000
 PICTURE_QUALITY = 80
 MEANING = {
     "ok": "The template lies on the scan.",
+    "bridged": "A frame without a usable scan; the face is that of the frames beside it.",
     "uncertain": "Found without landmarks, and much of the face does not fit. Look at it.",
     "poor": "A mesh was made, but it does not fit well enough.",
     "no_face": "Nothing in the scan looks like a face.",

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -22,9 +22,10 @@ from meshgan.data.npz import read_npz, write_npz
 from meshgan.data.store_folder import lock
 from meshgan.data.template import Template
 from meshgan.errors import InputError, JobError
+from meshgan.files import write_json
 from meshgan.geometry.mesh import TriMesh
 
-JOURNAL = "journal.jsonl"
+JOURNAL, SEQUENCE_FILE = "journal.jsonl", "sequence.json"
 
 
 class ResultFolder:
@@ -109,6 +110,11 @@ class ResultFolder:
         record = ScanRecord(name, FAILED, message, seconds=round(seconds, 3), key=key)
         self._write_line(record)
         return record
+
+    def keep_summary(self, recording: str, summary: Mapping[str, Any]) -> None:
+        """Write figures of a recording beside its meshes."""
+        inside = [part for part in recording.split("/") if part not in ("", ".", "..")]
+        write_json(self.folder.joinpath(*inside) / SEQUENCE_FILE, dict(summary))
 
     def vertices(self, record: ScanRecord) -> Float[np.ndarray, "V 3"]:
         """The registered mesh of a record (V, 3), in the template's frame, in the scan's size.

@@ -88,8 +88,10 @@ class Import(Command):
     """Go on with an interrupted import of the same source and settings."""
     append: bool = False
     """Add to a finished data set of the same topology."""
-    keep: str = "ok"
+    keep: str = "ok,bridged"
     """Raw scans: which registrations are good enough, for example ok,uncertain,poor."""
+    sequences: bool = False
+    """Raw scans: register the frames of a recording together, smooth over time."""
     jobs: int | None = None
     """Raw scans: how many are registered at a time; as many as cores by default."""
     scheduler: str | None = None
@@ -119,6 +121,7 @@ class Import(Command):
                 self.on_error,
                 self.area,
                 keep=tuple(word.strip() for word in self.keep.split(",")),
+                sequences=self.sequences,
                 batch=BatchSettings(self.jobs, self.scheduler, self.time_limit),
             ),
             template=template,

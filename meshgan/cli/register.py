@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -23,6 +23,13 @@ class Register(Command):
     """Mesh files (ply, obj, stl, off, wrl, glb, npz), or folders that are searched for them."""
     out: Path
     """Folder for a mesh per scan, register.json and report.html; new or empty, unless --resume."""
+    data: bool = False
+    """Make --out a DATA folder: rows of vertices, with a person per folder of scans."""
+    keep: str = "ok,bridged"
+    """With --data: which registrations are good enough, for example ok,uncertain,poor."""
+    sequence: bool = False
+    """The scans of a folder are frames of one person, in the order of their names: registered
+    together, smooth over time."""
     template: str = "anny_low"
     """anny_low, anny_paper, a template file, a RUN or DATA folder, or a mesh file."""
     landmarks: Path | None = None
@@ -49,25 +56,50 @@ class Register(Command):
 
     def __call__(self) -> Summary:
         from meshgan import config
-        from meshgan.apps.batch import BatchSettings
         from meshgan.apps.register import register_scans
         from meshgan.apps.template import find_template
         from meshgan.registration.register import RegisterSettings
 
-        batch = BatchSettings(self.jobs, self.scheduler, self.time_limit)
-        summary = register_scans(
-            self.scans,
-            find_template(self.template),
-            self.out,
-            landmarks=self.landmarks,
-            order=self.order,
-            unit=self.unit,
-            mesh_format=self.format,
-            settings=config.build(RegisterSettings, config.override({}, self.set), "--set"),
-            batch=batch,
-            resume=self.resume,
-            pictures=self.pictures,
-        )
+        values = config.override({}, self.set)
+        settings = config.build(RegisterSettings, values, "--set")
+        template = find_template(self.template)
+        if self.data:
+            summary = self._into_data(template, values)
+        else:
+            summary = register_scans(
+                self.scans,
+                template,
+                self.out,
+                landmarks=self.landmarks,
+                order=self.order,
+                unit=self.unit,
+                mesh_format=self.format,
+                settings=settings,
+                batch=self._batch(),
+                sequence=self.sequence,
+                resume=self.resume,
+                pictures=self.pictures,
+            )
         if not self.json:
             del summary["scans"]  # the table has been shown
         return summary
+
+    def _into_data(self, template: Any, values: dict[str, Any]) -> Summary:
+        from meshgan.apps.import_job import ImportSettings
+        from meshgan.apps.register_data import register_into_data
+        from meshgan.apps.register_files import find_jobs
+
+        settings = ImportSettings(
+            unit=self.unit,
+            keep=tuple(word.strip() for word in self.keep.split(",")),
+            sequences=self.sequence,
+            registration=values,
+            batch=self._batch(),
+        )
+        jobs = find_jobs(self.scans, self.landmarks, self.order, self.unit)
+        return register_into_data(jobs, template, self.out, settings, self.resume)
+
+    def _batch(self) -> Any:
+        from meshgan.apps.batch import BatchSettings
+
+        return BatchSettings(self.jobs, self.scheduler, self.time_limit)

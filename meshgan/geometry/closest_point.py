@@ -56,9 +56,10 @@ class SurfaceIndex:
             raise InputError("a surface without triangles has no closest points")
         self.vertices = np.ascontiguousarray(vertices, dtype=np.float64)
         self.faces = np.ascontiguousarray(faces, dtype=np.int64)
-        if vertex_normals is None:
-            vertex_normals = np.nan_to_num(igl.per_vertex_normals(self.vertices, self.faces))
-        self.vertex_normals = vertex_normals
+        normals = vertex_normals
+        if normals is None:
+            normals = np.nan_to_num(igl.per_vertex_normals(self.vertices, self.faces))
+        self.vertex_normals: np.ndarray = np.asarray(normals)
         self.on_rim = rim_vertices(len(self.vertices), self.faces)
         self._tree = igl.AABB()
         self._tree.init(self.vertices, self.faces)
@@ -66,7 +67,8 @@ class SurfaceIndex:
     def closest(self, points: Float[np.ndarray, "P 3"]) -> Closest:
         """The closest point of the surface to each of ``points`` (P, 3), mm."""
         queries = np.ascontiguousarray(points, dtype=np.float64)
-        squared, face, point = self._tree.squared_distance(self.vertices, self.faces, queries)
+        found = self._tree.squared_distance(self.vertices, self.faces, queries)
+        squared, face, point = (np.asarray(part) for part in found)
         corners = self.faces[face]
         weights = igl.barycentric_coordinates(
             np.ascontiguousarray(point), *(self.vertices[corners[:, k]] for k in range(3))

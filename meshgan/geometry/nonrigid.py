@@ -81,10 +81,9 @@ class NonrigidTemplate:
         self.schedule = schedule or Schedule()
         self.mirror = mirror
         rows = sparse.csr_matrix((0, count)) if landmarks is None else landmarks.tocsr()
-        if rows.shape[1] != count:
-            raise ShapeError(
-                f"landmark rows for {rows.shape[1]:,} vertices, the template has {count:,}"
-            )
+        _, columns = rows.get_shape()
+        if columns != count:
+            raise ShapeError(f"landmark rows for {columns:,} vertices, the template has {count:,}")
         self._all = Sheet(vertices, faces, rows)
         self._coarse: CoarseSheet | None = None
         if self.schedule.coarse is not None and count > 1.5 * self.schedule.coarse_vertices:
@@ -93,7 +92,7 @@ class NonrigidTemplate:
     @property
     def landmark_count(self) -> int:
         """L."""
-        return self._all.landmarks.shape[0]
+        return len(self._all.landmarks.indptr) - 1
 
     def fit(
         self,

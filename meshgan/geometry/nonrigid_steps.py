@@ -44,8 +44,9 @@ class Pull:
     def towards(cls, rows: sparse.csr_matrix, points: np.ndarray | None) -> "Pull":
         if points is None:
             return cls(rows[:0], np.zeros((0, 3)))
-        if len(points) != rows.shape[0]:
-            raise ShapeError(f"{len(points)} landmarks, the template has {rows.shape[0]}")
+        count, _ = rows.get_shape()
+        if len(points) != count:
+            raise ShapeError(f"{len(points)} landmarks, the template has {count}")
         known = np.isfinite(points).all(axis=1)
         return cls(rows[np.flatnonzero(known)], points[known].astype(np.float64))
 
@@ -172,7 +173,7 @@ class FinalSteps:
         displacement = (current - self.start)[partner] @ self._reflection.T
         near = seen
         for _ in range(round(SMALL_HOLE_MM / sheet.spacing_mm)):
-            near = np.abs(sheet.umbrella) @ near.astype(np.float64) > 0
+            near = abs(sheet.umbrella) @ near.astype(np.float64) > 0
         both = seen & seen[partner]
         if not both.any():
             return np.zeros(sheet.count), displacement
@@ -192,7 +193,7 @@ class FinalSteps:
                 break
             near = np.zeros(self.sheet.count)
             near[self.sheet.faces[folded]] = 1
-            near += np.abs(self.sheet.umbrella) @ near
+            near += abs(self.sheet.umbrella) @ near
             stiff[near > 0] *= MEND_STIFFER
             umbrella = self.sheet.umbrella
             system = data + umbrella.T @ sparse.diags(stiff) @ umbrella

@@ -17,6 +17,7 @@ LEAST_COSINE = 0.4
 DAMPING = 0.05  # weight of motions along the surface, which point-to-plane leaves free
 NOISE_MM = 1.0  # typical distance of the model from a real face
 INDEPENDENT_MM = 15.0  # misfits closer together than this are one and the same
+CORE_WEIGHT = 3.0  # the core of a face has finer detail
 LANDMARK_NOISE_MM = 5.0  # of given landmarks: people do not agree what "the same place" is
 LARGEST_COEFFICIENT = 3.5
 JUDGED_MM = 4.0  # distances count less and less beyond this when fits are compared
@@ -119,9 +120,9 @@ class _Problem:
         self.flat_modes = prior.modes.reshape(prior.mode_count, -1).astype(np.float64)
         self.axis_modes = np.ascontiguousarray(prior.modes.transpose(2, 1, 0).astype(np.float64))
         _, areas = normals_and_areas(self.mean, prior.faces)
+        areas = areas * prior.trusted
         self.share = areas / areas.sum()
-        independent = areas.sum() / INDEPENDENT_MM**2
-        self.weight = self.share * independent / NOISE_MM**2
+        self.weight = areas * np.where(prior.core, CORE_WEIGHT, 1) / INDEPENDENT_MM**2 / NOISE_MM**2
 
     def face(self, c: np.ndarray) -> np.ndarray:
         return self.mean + (c @ self.flat_modes).reshape(-1, 3)

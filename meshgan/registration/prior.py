@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree
 
 from meshgan.arrays import Faces, VertexIds, Vertices
 from meshgan.data.synthetic import open_source, plan_dataset
@@ -17,7 +18,7 @@ from meshgan.seeding import generator
 
 log = logging.getLogger(__name__)
 
-VERSION = 3  # raise it when the arrays below change for the same faces
+VERSION = 4  # raise it when the arrays below change for the same faces
 SEED = 20_260
 FIRST_PERSON = 2_000_000  # people whom no data set holds
 PEOPLE, EXPRESSIVE_PEOPLE, SPEECH_FRAMES = 500, 80, 400
@@ -26,6 +27,8 @@ EXPRESSION_SPREAD = 1.5  # people who are scanned are asked to make faces
 COARSE_VERTICES = 1_000
 EXPRESSION_STARTS = 8
 EXTENT = 0.7  # of an extreme expression, at which a search begins
+EYES_NOSE_MOUTH = 27  # iBUG: before are the jaw line and the brows
+CORE_MM = 12.0
 MOUTH = 48  # iBUG: from here on the mouth
 
 
@@ -47,6 +50,7 @@ class FacePrior:
         coarse: about a thousand well distributed vertices and triangles over them.
         expression_starts: coefficients (S, K) of expressions that differ most around the mouth,
             the neutral one first; searches begin at each of them.
+        trusted: vertices whose modes were learnt (V,); those of the others are a continuation.
     """
 
     name: str
@@ -58,6 +62,7 @@ class FacePrior:
     mirror: Int[np.ndarray, " V"] | None
     coarse: Subset
     expression_starts: Float[np.ndarray, "S K"]
+    trusted: Bool[np.ndarray, " V"]
 
     @property
     def vertex_count(self) -> int:
@@ -77,6 +82,13 @@ class FacePrior:
         """A random face (V, 3), float64; ``spread`` scales the standard deviations."""
         return self.face(spread * rng.normal(size=self.mode_count))
 
+    @property
+    def core(self) -> Bool[np.ndarray, " V"]:
+        """Vertices near a landmark of eyes, nose or mouth."""
+        marks = self.mean[self.landmarks[EYES_NOSE_MOUTH:]]
+        distance, _ = cKDTree(marks).query(self.mean)
+        return distance < CORE_MM
+
     def coarse_prior(self) -> "FacePrior":
         """The same prior on the coarse vertices alone; landmarks must be among them."""
         kept = self.coarse.kept
@@ -90,6 +102,7 @@ class FacePrior:
             mirror=None,
             coarse=Subset(np.arange(len(kept)), self.coarse.faces),
             expression_starts=self.expression_starts,
+            trusted=self.trusted[kept],
         )
 
 
@@ -126,6 +139,7 @@ def prior_arrays(prior: FacePrior) -> Arrays:
         "coarse_kept": prior.coarse.kept,
         "coarse_faces": prior.coarse.faces,
         "expression_starts": prior.expression_starts,
+        "trusted": prior.trusted,
     }
     return arrays if prior.mirror is None else {**arrays, "mirror": prior.mirror}
 
@@ -142,6 +156,7 @@ def prior_from_arrays(name: str, arrays: Arrays) -> FacePrior:
         mirror=arrays.get("mirror"),
         coarse=Subset(arrays["coarse_kept"], arrays["coarse_faces"]),
         expression_starts=arrays["expression_starts"],
+        trusted=arrays["trusted"],
     )
 
 
@@ -199,6 +214,7 @@ def _learn(source: FaceSource) -> Arrays:
         mirror=mirror,
         coarse=coarse,
         expression_starts=_expression_starts(modes, moved, landmarks[MOUTH:]),
+        trusted=np.ones(len(mean), dtype=bool),
     )
     return prior_arrays(prior)
 

@@ -94,6 +94,7 @@ def _carry(prior: FacePrior, template: Template) -> Arrays:
         mirror=template.mirror,
         coarse=coarse_subset(vertices, mesh.faces, landmarks),
         expression_starts=prior.expression_starts,
+        trusted=near,
     )
     return prior_arrays(carried)
 

@@ -72,11 +72,11 @@ def measure(
     """
     distance = scan_distances(scan_points, vertices, faces)
     distance = distance[np.isfinite(distance)]
-    far = landmark_distances is None or not len(landmark_distances)
+    off = np.zeros(0) if landmark_distances is None else landmark_distances
     return Quality(
         rms_mm=float(np.sqrt((distance**2).mean())) if len(distance) else float("nan"),
         p95_mm=float(np.percentile(distance, 95)) if len(distance) else float("nan"),
         coverage=float(matched.mean()),
         folded=max(0, len(folded_faces(vertices, faces)) - folded_at_rest),
-        landmark_mm=float("nan") if far else float(np.sqrt((landmark_distances**2).mean())),
+        landmark_mm=float(np.sqrt((off**2).mean())) if len(off) else float("nan"),
     )

@@ -44,7 +44,7 @@ class RegisterSettings:
     """Refuse measured landmarks in another order, mirrored, or far from where they belong."""
     predicted_weight: float = 0.02
     """How much a predicted landmark counts beside a measured one."""
-    good_rms_mm: float = 1.0
+    good_rms_mm: float = 1.5
     """A scan-to-mesh distance above this is poor."""
     good_coverage: float = 0.6
     """A smaller share of the template on the scan is poor."""
@@ -205,7 +205,7 @@ class Registrar:
         expected = landmark_order(landmarks.order).count
         if len(landmarks.points) != expected:
             return [f"{len(landmarks.points)} points, but {landmarks.order} has {expected}"]
-        usable = np.isfinite(landmarks.points).all(axis=1)
+        usable = np.asarray(np.isfinite(landmarks.points).all(axis=1))
         if not self.settings.check_landmarks or int(usable.sum()) < FEWEST_LANDMARKS:
             return []
         points = np.where(usable[:, None], landmarks.points, np.nan) * mm_per_unit

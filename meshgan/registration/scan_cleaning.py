@@ -29,7 +29,7 @@ def merge_duplicates(
     if len(faces) and not (0 <= faces.min() and faces.max() < len(vertices)):
         worst = int(faces.max() if faces.max() >= len(vertices) else faces.min())
         raise InputError(f"scan: a face names vertex {worst:,}, but there are {len(vertices):,}")
-    finite = np.isfinite(vertices).all(axis=1)
+    finite = np.asarray(np.isfinite(vertices).all(axis=1))
     if not finite.all():
         notes.append(f"{int((~finite).sum()):,} of {len(vertices):,} vertices were not finite")
         faces = faces[finite[faces].all(axis=1)]

@@ -12,7 +12,7 @@ Differs: frames are tracked one by one and smoothed together, without a bilinear
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,9 @@ class SequenceSettings:
 
     reference: int | None = None
     """Frame that gives the person's template, best a neutral one; None: the first good one."""
-    smoothing: Smoothing | None = Smoothing()
+    smoothing: Smoothing | None = field(default_factory=Smoothing)
     """Over time; None leaves every frame as it was found."""
-    limits: TrackLimits = TrackLimits()
+    limits: TrackLimits = field(default_factory=TrackLimits)
     """When a track is lost."""
 
 
@@ -233,7 +233,8 @@ def _registration(
 def _judged(registrar: Registrar, quality: Quality, told: str) -> tuple[str, str]:
     limits = registrar.settings
     message = f"RMS {quality.rms_mm:.2f} mm, {quality.coverage:.0%} covered"
-    good = quality.coverage >= limits.good_coverage and quality.rms_mm <= limits.good_rms_mm
+    near = min(quality.rms_mm, quality.p95_mm) <= limits.good_rms_mm  # spikes alone spoil the RMS
+    good = quality.coverage >= limits.good_coverage and near
     return "ok" if good else "poor", f"{message}; {told}" if told else message
 
 

@@ -1,7 +1,7 @@
 """One person in a sequence: their own template, how it may move, and finding it in a scan."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -13,18 +13,16 @@ from meshgan.data.template import Template
 from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.nonrigid_steps import Sheet
-from meshgan.registration.model_fit import PointTargets, fit_model
-from meshgan.registration.prior import FacePrior, coarse_subset
+from meshgan.registration.prior import FacePrior
 from meshgan.registration.scan import Scan, prepare_scan
+from meshgan.registration.sequence_model import ExpressionModel, PointTargets
 from meshgan.registration.start import find_start
 
 log = logging.getLogger(__name__)
 
-MODEL_WIDTHS_MM = (6.0, 4.0, 3.0, 2.5, 2.0, 2.0)
 LENGTHS_MM = (8.0, 5.0, 3.5, 2.5, 2.0, 2.0)  # bends shorter than this are smoothed away, per step
 REACH_MM = 5.0
 FAR_MM = 12.0  # modes fade out where the prior's face is farther than this from the template
-LANDMARK_TRUST = 1.0
 
 
 def expression_modes(prior: FacePrior, template: Template) -> Float[np.ndarray, "E V 3"]:
@@ -88,36 +86,15 @@ class Person:
         neutral: the person's template (V, 3), mm, in the head's frame.
         faces: its triangles (F, 3).
         modes: expressions (E, V, 3), mm, in the head's frame.
-        prior: whose coarse vertices serve if it has this topology.
-        landmarks: vertices that will be named (L,); kept on the coarse version.
 
     Source: Fernandez Abrevaya et al. 2018 (one identity, expression per frame). Differs: linear
     modes of the face prior, and majorised weights (Hunter and Lange 2004) in the template fit.
     """
 
-    def __init__(
-        self,
-        neutral: Vertices,
-        faces: Faces,
-        modes: Float[np.ndarray, "E V 3"],
-        prior: FacePrior,
-        landmarks: VertexIds,
-    ) -> None:
-        self.neutral, self.faces, self.modes = neutral, faces, modes
+    def __init__(self, neutral: Vertices, faces: Faces, modes: Float[np.ndarray, "E V 3"]) -> None:
+        self.neutral, self.faces = neutral, faces
+        self._model = ExpressionModel(neutral, faces, modes)
         self._sheet = Sheet(neutral, faces, sparse.csr_matrix((0, len(neutral))))
-        same = faces.shape == prior.faces.shape and bool((faces == prior.faces).all())
-        coarse = prior.coarse if same else coarse_subset(neutral, faces, landmarks)
-        self._kept = coarse.kept
-        self._model = replace(
-            prior.coarse_prior(),
-            name="person",
-            mean=neutral[coarse.kept].astype(np.float32),
-            modes=np.ascontiguousarray(modes[:, coarse.kept].astype(np.float32)),
-            identity_count=0,
-            faces=coarse.faces,
-            landmarks=np.zeros(0, dtype=np.int64),
-            coarse=coarse,
-        )
         self._solvers = {length: self._factored(length) for length in set(LENGTHS_MM)}
 
     def _factored(self, length_mm: float):
@@ -144,36 +121,12 @@ class Person:
             coefficients: of the modes (E,); rest if None.
             landmarks: vertices and where they were measured, mm; rows of NaN are left out.
         """
-        fit = fit_model(
-            self._model,
-            scan,
-            pose,
-            MODEL_WIDTHS_MM,
-            coefficients=coefficients,
-            targets=self._targets(landmarks),
-        )
-        anchor = fit.pose.apply(self.face(fit.coefficients))
+        pose, coefficients = self._model.fit(scan.index, pose, coefficients, _known(landmarks))
+        anchor = pose.apply(self._model.face(coefficients))
         vertices, weight, distance = self._bent(anchor, scan.index)
         on = weight > 0
         rms = float(np.sqrt((distance[on] ** 2).mean())) if on.any() else float("inf")
-        return Tracked(vertices, weight, fit.pose, fit.coefficients, rms)
-
-    def face(self, coefficients: Float[np.ndarray, " E"]) -> Vertices:
-        """The person with an expression (V, 3), the head's frame."""
-        return self.neutral + np.tensordot(coefficients, self.modes, axes=1)
-
-    def _targets(
-        self, landmarks: tuple[VertexIds, Float[np.ndarray, "L 3"]] | None
-    ) -> PointTargets | None:
-        if landmarks is None:
-            return None
-        ids, points = landmarks
-        place = np.searchsorted(self._kept, ids).clip(max=len(self._kept) - 1)
-        use = (self._kept[place] == ids) & np.isfinite(points).all(axis=1)
-        if not use.any():
-            return None
-        trust = np.full(int(use.sum()), LANDMARK_TRUST)
-        return PointTargets(place[use], points[use].astype(np.float64), trust)
+        return Tracked(vertices, weight, pose, coefficients, rms)
 
     def _bent(
         self, anchor: Vertices, scan: SurfaceIndex
@@ -185,3 +138,11 @@ class Person:
             towards = displacement + found.weight[:, None] * gap
             displacement = self._solvers[length].solve(towards)
         return anchor + displacement, found.weight, found.distance
+
+
+def _known(landmarks: tuple[VertexIds, Float[np.ndarray, "L 3"]] | None) -> PointTargets | None:
+    if landmarks is None:
+        return None
+    ids, points = landmarks
+    known = np.isfinite(points).all(axis=1)
+    return PointTargets(ids[known], points[known].astype(np.float64)) if known.any() else None

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 Frame = TriMesh | Scan | Callable[[], TriMesh | Scan]
 
-SAMPLED_POINTS = 4_000  # scan points kept of each frame, to judge the final mesh by
+SAMPLED_POINTS = 10_000  # scan points kept of each frame, to judge the final mesh by
+CLEAR_MOTION_MM = 3.0  # a head that moves less from frame to frame is expected where it was
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class TrackLimits:
     """
 
     coverage: float = 0.75
-    rms_mm: float = 0.4
-    rms_factor: float = 2.0
+    rms_mm: float = 0.8
+    rms_factor: float = 3.0
     first_tries: int = 6
 
 
@@ -153,14 +154,13 @@ class Tracker:
             return
         self.reference, self.start = best
         self._tracks.clear()
-        template, prior = self._registrar.template, default_prior()
+        template = self._registrar.template
         vertices = self.start.vertices.astype(np.float64)
         pose = procrustes(self._registrar.rest, vertices)
         neutral = pose.inverse().apply(vertices)
         size = procrustes(self._registrar.rest, neutral, scale=True).scale
-        marked = np.unique(np.concatenate([*template.landmarks.values(), np.zeros(0, np.int64)]))
-        modes = size * expression_modes(prior, template)
-        self.person = Person(neutral, template.mesh.faces, modes, prior, marked.astype(np.int64))
+        modes = size * expression_modes(default_prior(), template)
+        self.person = Person(neutral, template.mesh.faces, modes)
         self._first_pose = pose
 
     def _candidates(self) -> list[int]:
@@ -242,6 +242,10 @@ class Tracker:
         turn = found.pose.rotation @ before.found.pose.rotation.T
         centre = found.vertices.mean(axis=0)
         shift = centre - before.found.vertices.mean(axis=0)
+        # To go on with small motions would feed the errors of two frames into the next one.
+        moved = np.linalg.norm(found.vertices - before.found.vertices, axis=1)
+        if np.median(moved) < CLEAR_MOTION_MM:
+            return found.pose, found.coefficients
         translation = turn @ (found.pose.translation - centre) + centre + shift
         return Similarity(turn @ found.pose.rotation, translation), found.coefficients
 

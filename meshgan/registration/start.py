@@ -24,10 +24,11 @@ FIRST_SCHEDULE_MM = tuple(np.geomspace(12.0, 4.0, 8).tolist())
 MIDDLE_SCHEDULE_MM = tuple(np.geomspace(8.0, 4.0, 6).tolist())
 LAST_SCHEDULE_MM = tuple(np.geomspace(6.0, 2.5, 6).tolist()) + (2.5,) * 4
 KEPT = 0.3  # of the identity found first, which may have made up for a wrong expression
-CORE_MM = 12.0  # the core of a face: what lies this near to a landmark of eyes, nose or mouth
-SURE_VOTES, POSSIBLE_VOTES = 18.0, 13.5  # things that are no faces got up to 12.6
-LEAST_SCORE = 0.35  # share of the core that must lie on the scan
+SURE_VOTES, POSSIBLE_VOTES = 25.0, 13.5  # things that are no faces got up to 20
+GOOD_SCORE, LEAST_SCORE = 0.7, 0.25  # share of the core that must lie on the scan
+CLEAR_LEAD = 1.6  # of the votes over those of a pose elsewhere
 RIVAL = 0.6  # share of the most votes with which a pose is still tried
+ELSEWHERE_MM = 40.0  # two poses are different opinions
 APART_MM = 90.0  # two faces are at least so far from each other
 
 
@@ -92,7 +93,11 @@ def find_start(
         return search.nothing("unusable", f"scan {scan.status}: {scan.notes[-1]}")
     if landmarks is not None and int(np.isfinite(landmarks).all(axis=1).sum()) >= 4:
         return search.from_landmarks(landmarks)
-    return search.automatic()
+    found = search.automatic()
+    if found.status == "no_face":
+        turned = _Search(scan.turned_inside_out(), prior, scale).automatic()
+        return turned if turned.status == "ok" else found
+    return found
 
 
 class _Search:
@@ -100,8 +105,9 @@ class _Search:
         self.scan, self.prior, self.scale = scan, prior, scale
         self.coarse = prior.coarse_prior()
         self.mean = self.coarse.mean.astype(np.float64)
-        self.normals, self.areas = normals_and_areas(self.mean, self.coarse.faces)
-        self.core = _near_core(self.coarse)
+        self.normals, areas = normals_and_areas(self.mean, self.coarse.faces)
+        self.areas = areas * self.coarse.trusted
+        self.core = self.coarse.core & self.coarse.trusted
 
     def automatic(self) -> Start:
         candidates = search_pose(self.scan, open_patches(self.prior), CANDIDATES)
@@ -121,7 +127,11 @@ class _Search:
             for other_votes, fit in fits
             if self._apart(fit.pose, best.pose) > APART_MM and other_votes > SURE_VOTES
         )
-        return self._start(best, votes, others)
+        elsewhere = [
+            one.votes for one in candidates if self._apart(one.pose, best.pose) > ELSEWHERE_MM
+        ]
+        lead = votes / max([*elsewhere, 1.0])
+        return self._start(best, votes, lead, others)
 
     def from_landmarks(self, landmarks: np.ndarray) -> Start:
         given = np.flatnonzero(np.isfinite(landmarks).all(axis=1))
@@ -129,7 +139,7 @@ class _Search:
         pose = pose_from_landmarks(self.mean[ids], landmarks[given], given, self.scale)
         targets = PointTargets(ids, landmarks[given], TRUST[given])
         fit = self._fit(pose, FIRST_SCHEDULE_MM, targets)
-        return self._start(self._expressive(fit, targets), np.inf, ())
+        return self._start(self._expressive(fit, targets), np.inf, np.inf, ())
 
     def nothing(self, status: StartStatus, message: str) -> Start:
         vertices = self.prior.mean.astype(np.float64)
@@ -192,11 +202,15 @@ class _Search:
             self.coarse, self.scan, pose, schedule_mm, coefficients, targets, self.scale
         )
 
-    def _start(self, fit: ModelFit, votes: float, others: tuple[Similarity, ...]) -> Start:
+    def _start(
+        self, fit: ModelFit, votes: float, lead: float, others: tuple[Similarity, ...]
+    ) -> Start:
         score = self._score(fit)
-        status: StartStatus = "uncertain"
-        if score >= LEAST_SCORE and votes >= SURE_VOTES:
+        status: StartStatus = "no_face"
+        if (score >= LEAST_SCORE and votes >= SURE_VOTES) or score >= GOOD_SCORE:
             status = "ok"
+        elif score >= LEAST_SCORE and lead >= CLEAR_LEAD:
+            status = "uncertain"
         message = f"{score:.0%} of eyes, nose and mouth lie on the scan"
         if others:
             message += f"; {len(others)} more face{'s' * (len(others) > 1)} in the scan"
@@ -215,10 +229,3 @@ class _Search:
             scan=self.scan,
             others=others,
         )
-
-
-def _near_core(prior: FacePrior) -> np.ndarray:
-    """Vertices near a landmark of eyes, nose or mouth."""
-    marks = prior.mean[prior.landmarks[27:]].astype(np.float64)
-    distance = np.linalg.norm(prior.mean[:, None] - marks, axis=2).min(axis=1)
-    return distance < CORE_MM

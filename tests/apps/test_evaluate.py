@@ -8,8 +8,10 @@ import pytest
 
 from meshgan.apps.evaluate import evaluate
 from meshgan.apps.evaluate_run import evaluate_run
-from meshgan.apps.oracle_source import default_source
+from meshgan.apps.oracle_source import default_source, find_source
 from meshgan.cli.evaluate import Evaluate
+from meshgan.data.store import Store
+from meshgan.data.synthetic.source import FaceSource
 from meshgan.errors import InputError, ShapeError
 from tests.fakes import AdditiveModel, LinearSource, faces_of_model
 
@@ -86,6 +88,10 @@ def test_oracle_needs_a_source_and_takes_its_place(model, store):
 def test_default_source_refuses_other_data():
     with pytest.raises(InputError, match='no default faces on "my scans"'):
         default_source("my scans", "0123456789abcdef")
+
+
+def test_the_truth_of_default_faces_is_their_source(tiny_data):
+    assert isinstance(find_source(Store.open(tiny_data)), FaceSource)
 
 
 def test_refuses_another_topology(model, store):

@@ -315,6 +315,36 @@ def test_killed_import_ends_in_the_same_files(tmp_path):
     assert files_of(out) == files_of(tmp_path / "whole")
 
 
+def test_a_part_of_the_topology(source, tmp_path, small_shards):
+    """Faces are checked whole, then cut; an interrupted import of a part ends in the same files."""
+    settings = ImportSettings(align="none", area="face:60")
+    summary = run_import(source, tmp_path / "data", settings=settings)
+    store = Store.open(tmp_path / "data")
+    whole = bumpy_face(0)
+    nose = whole[landmark_ids()[30]]
+    ids = [
+        k
+        for k in range(143)
+        if (np.abs(whole[k] - store.vertices(np.array([0]))[0]) < 1e-4).all(1).any()
+    ]
+    assert summary["vertices"] == len(ids) == store.template.vertex_count
+    assert np.linalg.norm(whole[ids] - nose, axis=1).max() <= 60
+    for row in (3, 7):
+        expected = bumpy_face(row)[ids].astype(np.float32)
+        np.testing.assert_array_equal(store.vertices(np.array([row]))[0], expected)
+    assert (summary["provenance"]["area"], summary["provenance"]["vertices"]) == (
+        "face:60",
+        len(ids),
+    )
+    assert any("landmarks ibug68 lie outside" in told for told in summary["messages"])
+    complete = files_of(tmp_path / "data")
+    run_import(source, tmp_path / "again", settings=settings, resume=True)
+    again = files_of(tmp_path / "again")
+    assert {name: again[name] for name in complete} == complete
+    with pytest.raises(InputError, match="area"):
+        run_import(source, tmp_path / "data", settings=NONE, resume=True)
+
+
 def test_append_adds_people_and_labels(source, tmp_path):
     run_import(source, tmp_path / "data", settings=NONE)
     before = Store.open(tmp_path / "data").rows(np.arange(12))

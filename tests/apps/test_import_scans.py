@@ -171,7 +171,7 @@ def test_only_good_ones_are_kept_by_default(tree, tmp_path):
 
 
 def test_settings_are_checked(tree, tmp_path):
-    with pytest.raises(InputError, match="--keep good: expected some of ok, uncertain, poor"):
+    with pytest.raises(InputError, match="--keep good: expected some of ok, bridged, unc"):
         ImportSettings(keep=("ok", "good"))
     for where in WHERE:
         assert (tree / where).exists()

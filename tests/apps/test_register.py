@@ -14,15 +14,20 @@ import numpy as np
 import pytest
 
 from meshgan.apps.batch import Batch, BatchSettings
+from meshgan.apps.data import validate_data
+from meshgan.apps.import_job import ImportSettings
 from meshgan.apps.register import register_jobs, register_scans
+from meshgan.apps.register_data import register_into_data
+from meshgan.apps.register_files import find_jobs
 from meshgan.apps.register_store import ResultFolder
 from meshgan.apps.register_work import ScanSetup
 from meshgan.data.mesh_io import read_mesh, write_mesh
 from meshgan.data.point_lists import write_points
+from meshgan.data.store import Store
 from meshgan.errors import InputError
 from meshgan.geometry.mesh import TriMesh
 from meshgan.registration.register import RegisterSettings
-from tests.apps.raw_scans import BadJob, ScanJob, make_scan, template
+from tests.apps.raw_scans import BadJob, ScanJob, make_frame, make_scan, template
 
 ONE, TWO = BatchSettings(jobs=1), BatchSettings(jobs=2)
 LOOSE = RegisterSettings(good_rms_mm=3.0)  # few triangles, coarse scans
@@ -62,8 +67,9 @@ def first(scans, tmp_path_factory):
 
 
 def registered(jobs, results, settings, where):
-    with Batch(ScanSetup(template(), settings), where) as batch:
-        return list(register_jobs(jobs, results, template(), settings, batch))
+    setup = ScanSetup(template(), settings)
+    with Batch(setup, where) as batch:
+        return list(register_jobs(jobs, results, setup, batch))
 
 
 def meshes_of(folder):
@@ -205,8 +211,6 @@ def test_other_settings_are_done_anew(scans, first, tmp_path):
     shutil.copytree(first[0], tmp_path / "out")
     strict = replace(LOOSE, good_rms_mm=1e-3)
     with ResultFolder(tmp_path / "out", template(), ".ply", resume=True) as results:
-        from meshgan.apps.register_files import find_jobs
-
         jobs = [job for job in find_jobs([scans]) if job.name == "two"]
         assert registered(jobs, results, LOOSE, ONE) == []
         records = registered(jobs, results, strict, ONE)
@@ -237,6 +241,71 @@ def test_bad_jobs_do_not_stop_the_rest(tmp_path):
     assert "was killed" in found["is_killed"].message
     assert "took longer than 10 s" in found["sleeps"].message
     assert found["sleeps"].seconds >= 10
+
+
+# ---- sequences and data sets
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Four frames of one person; the third is empty. Numbers count by value: 10 after 9."""
+    root = tmp_path_factory.mktemp("recording")
+    for frame in range(4):
+        scan = make_frame(frame)
+        write_mesh(root / f"f{frame + 8}.ply", scan.mesh)
+        write_points(root / f"f{frame + 8}.pts", scan.landmarks)
+    (root / "f10.ply").write_bytes(b"")
+    return root
+
+
+@pytest.fixture(scope="module")
+def tracked(recording, tmp_path_factory):
+    out = tmp_path_factory.mktemp("tracked") / "out"
+    return out, run(recording, out, sequence=True)
+
+
+def test_frames_are_registered_together(tracked):
+    out, summary = tracked
+    assert [entry["scan"] for entry in summary["scans"]] == ["f8", "f9", "f10", "f11"]
+    assert [entry["status"] for entry in summary["scans"]] == ["ok", "ok", "bridged", "ok"]
+    assert "the file is empty" in summary["scans"][2]["message"]
+    assert summary["ok"] is True  # every frame has a mesh
+    for frame in range(4):
+        mesh = read_mesh(out / f"f{frame + 8}.ply").vertices
+        apart = np.linalg.norm(mesh - make_frame(frame).vertices, axis=1).mean()
+        assert apart < (6 if frame == 2 else VERTEX_MM)
+    figures = json.loads((out / "sequence.json").read_text())
+    assert figures["frames"] == 4
+    assert figures["statuses"] == {"bridged": 1, "ok": 3}
+
+
+def test_a_sequence_is_done_as_a_whole_or_not_at_all(recording, tracked, tmp_path):
+    shutil.copytree(tracked[0], tmp_path / "out")
+    again = run(recording, tmp_path / "out", sequence=True, resume=True, pictures=0)
+    assert again["registered"] == 0
+    (tmp_path / "out/f9.ply").unlink()
+    again = run(recording, tmp_path / "out", sequence=True, resume=True, pictures=0)
+    assert again["registered"] == 4
+    assert meshes_of(tmp_path / "out") == meshes_of(tracked[0])
+
+
+def test_scan_files_become_a_data_set(scans, tmp_path):
+    keep = ImportSettings(keep=("ok",), registration={"good_rms_mm": 3.0}, batch=ONE)
+    jobs = find_jobs([scans])
+    summary = register_into_data(jobs, template(), tmp_path / "data", keep)
+    json.dumps(summary)
+    assert (summary["imported"], summary["skipped"], summary["ok"]) == (2, 3, False)
+    assert {entry["scan"]: entry["status"] for entry in summary["scans"]} == {
+        "anna/one.ply": "ok", "empty.ply": "failed", "short.ply": "failed",
+        "tiny.obj": "failed", "two.ply": "ok",
+    }  # fmt: skip
+    assert all({"rms_mm", "seconds", "status"} <= entry.keys() for entry in summary["scans"])
+    store = Store.open(tmp_path / "data")
+    assert store.extras("source").tolist() == ["anna/one.ply", "two.ply"]
+    assert [store.subjects[k] for k in store.subject] == ["anna", "two"]
+    assert validate_data(tmp_path / "data")["problems"] == []
+    rest = store.template.mesh.vertices
+    assert np.linalg.norm(store.vertices(np.arange(2)) - rest, axis=2).mean() < 8
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ def _plain_methods(template: Template) -> dict[str, Method]:
     rest = template.mesh.vertices.astype(np.float64)
     ids = template.landmarks[ORDER]
 
-    def method(function: Callable[..., Vertices]) -> Method:
+    def method(function: Callable[..., Any]) -> Method:
         def register(scan: SyntheticScan) -> Vertices:
             start = procrustes(rest[ids], scan.landmarks, scale=True).apply(rest)
             source = trimesh.Trimesh(start, template.mesh.faces, process=False)

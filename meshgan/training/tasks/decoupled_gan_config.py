@@ -63,6 +63,9 @@ class LossConfig:
     """Standard deviation of the noise on the discriminator's input, in units of the data RMS."""
     laplacian_length_mm: float = 1.0
     """l of the regulariser |l^2 Delta d|^2: its unit of length."""
+    laplacian_weights: Literal["area", "data"] = "area"
+    """Where the regulariser counts: "area" is everywhere alike (the paper); "data" at each vertex
+    relative to the roughness of the training faces there, so that lids may fold and cheeks not."""
     class_weights: Literal["inverse_frequency", "rare_events", "none"] = "inverse_frequency"
     unclassified: tuple[str, ...] = ()
     """Factors without classification loss (an ablation of the paper)."""

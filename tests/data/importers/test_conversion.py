@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from meshgan.data.importers.base import MeasuredLandmarks, SourceFace, SourceItem
+from meshgan.data.importers.catalogue import catalogue
 from meshgan.data.importers.conversion import Conversion, axis_map_of, axis_matrix, reconvert
 from meshgan.data.importers.decision import decide_conversion
+from meshgan.data.importers.labels import EXPRESSIONS
 from meshgan.data.importers.plausibility import (
     is_inside_out,
     is_mirrored,
@@ -13,6 +15,7 @@ from meshgan.data.importers.plausibility import (
     measured_axis_map,
 )
 from meshgan.data.importers.reading import BadFace, SourceReader, read_source_face
+from meshgan.data.synthetic.speech import VISEME_NAMES
 from meshgan.errors import InputError
 from tests.data.importers.example_faces import (
     FakeImporter,
@@ -244,3 +247,18 @@ def test_landmarks_are_converted_with_the_face():
     np.testing.assert_array_equal(found.landmarks.points[0], [10, 20, 30])
     assert np.isnan(found.landmarks.points[1, 0])
     np.testing.assert_allclose(found.vertices, grid_vertices(), rtol=1e-14)
+
+
+def test_common_labels_have_their_common_numbers():
+    """Two sources agree on the numbers of expressions and visemes, whichever they hold."""
+    labels = [{"viseme": "B", "expression": "anger"}, {"viseme": "silence"}, {"mood": "b10"}]
+    labels += [{"mood": "b9"}]
+    items = [SourceItem(f"{k}", "ann", entry) for k, entry in enumerate(labels)]
+    factors = catalogue(items).factors
+    assert list(factors) == ["identity", "expression", "mood", "viseme"]
+    assert factors["expression"] == EXPRESSIONS
+    assert factors["viseme"] == VISEME_NAMES
+    assert factors["viseme"][:3] == ("silence", "V1", "V2")
+    assert factors["mood"] == ("b9", "b10")
+    own = catalogue([*items, SourceItem("x", "ann", {"viseme": "click"})]).factors["viseme"]
+    assert own == ("silence", "B", "click")

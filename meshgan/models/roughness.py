@@ -27,7 +27,8 @@ def weigh_by_data(
     On a real face nearly all of the energy sits at lids, lips and nostrils, which fold; a uniform
     weight irons these and hardly feels bumps on the cheeks. With e_v the energy per area of the
     real faces at vertex v and m its median over the surface, vertex v gets the weight
-    c / (e_v + m); c keeps the mean energy of the real faces, and so the meaning of l4.
+    c / sqrt(e_v + m); c keeps the mean energy of the real faces, and so the meaning of l4.
+    (Without the root, lids are left so free that their triangles turn over.)
 
     Args:
         regulariser: P (V, V).
@@ -42,6 +43,6 @@ def weigh_by_data(
     middle = density[order][np.searchsorted(share, 0.5)]
     if middle <= 0:  # half of the surface never moves: nothing to compare with
         return regulariser
-    weights = 1 / (density + middle)
+    weights = 1 / np.sqrt(density + middle)
     weights *= energies.sum() / (weights * energies).sum()
     return sp.csr_matrix(sp.diags(np.sqrt(weights)) @ regulariser)

@@ -120,9 +120,8 @@ def height_maps(
         normals: unit (Q, 3); better smoothed.
         first_axes: directions in which the sectors begin (Q, 3); any if None.
     """
-    if first_axes is None:
-        first_axes = np.eye(3)[np.abs(normals).argmin(axis=1)]
-    second = np.cross(normals, first_axes)
+    any_axes = np.eye(3)[np.abs(normals).argmin(axis=1)]
+    second = np.cross(normals, any_axes if first_axes is None else first_axes)
     second /= np.linalg.norm(second, axis=1, keepdims=True)
     frames = np.stack([np.cross(second, normals), second, normals], axis=2)
     reach = float(np.hypot(RING_EDGES_MM[-1], LOWEST_MM))

@@ -41,7 +41,7 @@ class FaceMotion:
     def posed_by(self, poses: list[Similarity]) -> "FaceMotion":
         """The same motion with other poses; frames without scan keep their displacements."""
         displacements = self.displacements.copy()
-        for frame in np.flatnonzero(self.seen):
+        for frame in np.flatnonzero(self.seen).tolist():
             local = poses[frame].inverse().apply(self.vertices(frame))
             displacements[frame] = local - self.neutral
         return replace(self, poses=poses, displacements=displacements)

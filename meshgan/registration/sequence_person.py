@@ -10,40 +10,29 @@ from scipy.sparse.linalg import splu
 
 from meshgan.arrays import Faces, VertexIds, Vertices
 from meshgan.data.template import Template
+from meshgan.errors import InputError
 from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.nonrigid_steps import Sheet
 from meshgan.registration.prior import FacePrior
-from meshgan.registration.scan import Scan, prepare_scan
+from meshgan.registration.prior_carry import carry_prior
+from meshgan.registration.scan import Scan
 from meshgan.registration.sequence_model import ExpressionModel, PointTargets
-from meshgan.registration.start import find_start
 
 log = logging.getLogger(__name__)
 
 LENGTHS_MM = (8.0, 5.0, 3.5, 2.5, 2.0, 2.0)  # bends shorter than this are smoothed away, per step
 REACH_MM = 5.0
-FAR_MM = 12.0  # modes fade out where the prior's face is farther than this from the template
 
 
 def expression_modes(prior: FacePrior, template: Template) -> Float[np.ndarray, "E V 3"]:
-    """How faces move, carried to a template of any topology; no modes if no face is found in it.
-
-    Vertices move with the nearest place on the prior's face, laid over the template.
-    """
-    modes = prior.modes[prior.identity_count :]
-    faces = template.mesh.faces
-    if faces.shape == prior.faces.shape and (faces == prior.faces).all():
-        return modes.astype(np.float64)
-    vertices = template.mesh.vertices.astype(np.float64)
-    start = find_start(prepare_scan(template.mesh, unit="mm"), prior)
-    if start.status in ("no_face", "unusable"):
-        log.warning("template %s: %s; expressions unknown", template.name, start.message)
-        return np.zeros((0, len(vertices), 3))
-    found = SurfaceIndex(start.vertices, prior.faces).closest(vertices)
-    near = (1 + (found.distance / FAR_MM) ** 2) ** -2.0
-    corners = modes[:, prior.faces[found.face]].astype(np.float64)
-    carried = np.einsum("evic,vi,v->evc", corners, found.weights, near)
-    return start.pose.scale * (carried @ start.pose.rotation.T)
+    """How faces move, on a template of any topology; no modes if no face is found in it."""
+    try:
+        carried = carry_prior(prior, template)
+    except InputError as error:
+        log.warning("%s; a sequence is followed without knowing expressions", error)
+        return np.zeros((0, template.vertex_count, 3))
+    return carried.modes[carried.identity_count :].astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

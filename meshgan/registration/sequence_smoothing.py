@@ -10,8 +10,11 @@ from scipy.spatial.transform import Rotation
 from meshgan.geometry.alignment import Similarity
 
 AT_ONCE = 4_000_000  # numbers in work arrays of one solve
-QUICK = 3.0  # second differences beyond this many times the usual one are motion, not noise
-LEAST_NOISE_MM = 1e-4
+LEAST_NOISE_MM = 1e-3
+NOISIEST = 4.0  # noise of a vertex beside the usual one; more is motion
+BY_CHANCE = 2.0  # squares this many times larger than noise makes them may be chance
+WINDOW = 2  # frames on either side over which squares are averaged
+MEDIAN_OF_SQUARES = 0.789  # median of chi squared with three degrees of freedom, by its mean
 TURN_ARM_MM = 80.0  # a turn by an angle counts like the way of a point this far from the middle
 
 
@@ -26,7 +29,7 @@ class Smoothing:
     """
 
     period_frames: float = 8.0
-    tangential: float = 0.1
+    tangential: float = 0.3
 
     @property
     def stiffness(self) -> float:
@@ -88,14 +91,49 @@ def _five_diagonals(
     return main, first, stiffness.astype(np.float64)
 
 
-def calm_share(
-    second_differences: Float[np.ndarray, "M N 3"], noise: float | None = None
+def adaptive_stiffness(
+    tracks: Float[np.ndarray, "K N 3"], largest: float, around: sparse.csr_matrix | None = None
 ) -> Float[np.ndarray, "M N"]:
-    """1 where second differences are as large as noise makes them, towards 0 where larger."""
-    size = np.linalg.norm(second_differences, axis=2)
-    if noise is None:
-        noise = max(1.4826 * float(np.median(size)), LEAST_NOISE_MM)
-    return (1 + (size / (QUICK * noise)) ** 2) ** -2.0
+    """Stiffness g of the M = K - 2 inner frames: as much as the noise of each track demands.
+
+    White noise of variance n makes second differences of mean square 6 n, and fourth ones of
+    70 n, in which motion hardly counts. Where second differences are larger than noise makes
+    them, the rest q is motion, and a stiffness of n / q would be best (Wiener); where they are
+    not, the largest is taken.
+
+    Args:
+        tracks: (K, N, 3), K at least 3.
+        largest: stiffness where nothing but noise is seen.
+        around: means over the neighbourhood of each track (N, N): motion has neighbours.
+    """
+    noise = np.maximum(_noise(tracks), LEAST_NOISE_MM**2)
+    squares = (np.diff(tracks, 2, axis=0) ** 2).sum(axis=2)
+    if around is not None:
+        noise = np.minimum(around @ noise, NOISIEST * np.median(noise))
+        squares = np.stack([around @ one for one in squares])
+    squares = _window_means(squares)
+    motion = np.maximum(squares - 6 * BY_CHANCE * noise, 0)
+    return (largest / (1 + largest * motion / noise)).astype(squares.dtype)
+
+
+def _noise(tracks: Float[np.ndarray, "K N 3"]) -> Float[np.ndarray, " N"]:
+    """Variance of white noise in each track, from differences of the highest order up to 4."""
+    order = min(4, len(tracks) - 1)
+    gain = {2: 6.0, 3: 20.0, 4: 70.0}[order]
+    squares = (np.diff(tracks, order, axis=0) ** 2).sum(axis=2)
+    return np.median(squares, axis=0) / (MEDIAN_OF_SQUARES * gain)
+
+
+def _window_means(values: Float[np.ndarray, "M N"]) -> Float[np.ndarray, "M N"]:
+    """Means over each frame and those beside it, fewer at the ends."""
+    total, count = np.zeros_like(values), np.zeros((len(values), 1), dtype=values.dtype)
+    for shift in range(-WINDOW, WINDOW + 1):
+        to = slice(max(0, -shift), len(values) - max(0, shift))
+        source = slice(max(0, shift), len(values) - max(0, -shift))
+        if to.start < to.stop:
+            total[to] += values[source]
+            count[to] += 1
+    return total / count
 
 
 def smooth_displacements(
@@ -107,7 +145,7 @@ def smooth_displacements(
 ) -> Float[np.ndarray, "K V 3"]:
     """Smooth the motion of a mesh; fewer than three frames stay as they are.
 
-    Where all vertices around one move quickly together, that is motion, and it stays.
+    Where vertices move more quickly than noise would make them, they are smoothed less.
 
     Args:
         displacements: (K, V, 3), mm, without the motion of the head.
@@ -123,14 +161,14 @@ def smooth_displacements(
         return displacements
     frames = _frames_of(normals)
     moved = np.empty_like(displacements)
-    calm = _calm(displacements, weights, around)
+    stiffness = adaptive_stiffness(displacements, settings.stiffness, around)
     across = np.array([settings.tangential, settings.tangential, 1.0])
     part = max(1, AT_ONCE // (3 * len(displacements)))
     for begin in range(0, len(normals), part):
         here = slice(begin, begin + part)
         local = np.einsum("kvc,vac->kva", displacements[:, here].astype(np.float64), frames[here])
         known = weights[:, here, None].astype(np.float64) * across
-        stiff = settings.stiffness * np.repeat(calm[:, here, None], 3, axis=2)
+        stiff = np.repeat(stiffness[:, here, None], 3, axis=2)
         shape = local.shape
         smooth = solve_tracks(
             local.reshape(shape[0], -1),
@@ -139,23 +177,6 @@ def smooth_displacements(
         ).reshape(shape)
         moved[:, here] = np.einsum("kva,vac->kvc", smooth, frames[here])
     return moved
-
-
-def _calm(
-    displacements: np.ndarray, weights: np.ndarray, around: sparse.csr_matrix
-) -> Float[np.ndarray, "M V"]:
-    local = np.stack(
-        [
-            around @ (around @ (one - 2 * two + three)).astype(np.float32)
-            for one, two, three in zip(
-                displacements[:-2], displacements[1:-1], displacements[2:], strict=True
-            )
-        ]
-    )
-    known = np.minimum(np.minimum(weights[:-2], weights[1:-1]), weights[2:]) > 0.5
-    size = np.linalg.norm(local, axis=2)
-    usual = 1.4826 * float(np.median(size[known])) if known.any() else 0.0
-    return calm_share(local, max(usual, LEAST_NOISE_MM)).astype(np.float32)
 
 
 def _frames_of(normals: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3 3"]:
@@ -183,7 +204,7 @@ def smooth_poses(
     turns = (rotations * middle.inv()).as_rotvec()
     shifts = np.stack([pose.translation for pose in poses])
     tracks = np.stack([TURN_ARM_MM * turns, shifts], axis=1)
-    stiff = settings.stiffness * calm_share(np.diff(tracks, 2, axis=0)).min(axis=1)
+    stiff = adaptive_stiffness(tracks, settings.stiffness).min(axis=1)
     width = np.ones((1, 6))
     smooth = solve_tracks(
         tracks.reshape(len(poses), 6), weights[:, None] * width, stiff[:, None] * width

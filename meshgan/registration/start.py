@@ -58,7 +58,7 @@ class Start:
     pose: Similarity
     coefficients: Float[np.ndarray, " K"]
     vertices: Vertices
-    landmarks: Float[np.ndarray, "68 3"]
+    landmarks: Float[np.ndarray, "L 3"]
     score: float
     matched: float
     explained: float
@@ -70,7 +70,7 @@ class Start:
 def find_start(
     scan: Scan,
     prior: FacePrior,
-    landmarks: Float[np.ndarray, "68 3"] | None = None,
+    landmarks: Float[np.ndarray, "L 3"] | None = None,
     scale: bool = False,
 ) -> Start:
     """Find a face in a scan and lay the prior's face over it.

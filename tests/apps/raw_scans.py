@@ -33,12 +33,12 @@ def make_scan(number: int, order: str = "ibug68") -> SyntheticScan:
 
 
 @lru_cache
-def make_frame(frame: int) -> SyntheticScan:
+def make_frame(frame: int, order: str = "ibug68") -> SyntheticScan:
     """A frame of person 1, whose head turns by three degrees from frame to frame."""
     face = open_source("low").neutral(SEED, 1).astype(np.float64)
     turn = rotation_from_vector(np.array([0.0, np.deg2rad(3.0 * frame), 0.0]))
     still = replace(SMALL, rotation_deg=0.0, shift_mm=0.0)
-    ids = np.asarray(template().landmarks["ibug68"])
+    ids = np.asarray(template().landmarks[order])
     rng = np.random.default_rng([SEED, 1, frame])
     return scan_face(face @ turn.T, template().mesh.faces, rng, still, ids)
 

@@ -17,8 +17,13 @@ from meshgan.apps.import_data import ImportSettings, import_data
 from meshgan.data.store import Store
 from meshgan.errors import InputError
 from meshgan.geometry.alignment import align_batch
-from tests.apps.raw_scans import make_scan, template
-from tests.data.importers.trees import Scan, write_bu3dfe_tree, wrl_text
+from tests.apps.raw_scans import make_frame, make_scan, template
+from tests.data.importers.trees import (
+    Scan,
+    write_bu3dfe_tree,
+    write_bu4dfe_tree,
+    wrl_text,
+)
 
 NAMES = ["F0001_HA03WH", "F0001_NE00WH", "M0002_AN04AE", "M0002_NE00AE"]
 WHERE = [f"{name.split('_')[0]}/{name}_F3D.wrl" for name in NAMES]
@@ -140,10 +145,31 @@ def test_what_is_bad_is_named_and_left_out(tree, data, tmp_path):
     assert [entry["where"] for entry in report["skipped"]] == [WHERE[0], WHERE[2]]
     assert report["subjects"] == {"F0001": 1, "M0002": 1}
 
+    journal = (tmp_path / "data/registration/journal.jsonl").read_bytes()
     again = import_data(
         "bu3dfe", source, tmp_path / "data", settings=settings(1), template=template(), resume=True
     )
     assert (again["made"], again["problems"]) == (0, summary["problems"])
+    assert (tmp_path / "data/registration/journal.jsonl").read_bytes() == journal  # nothing again
+
+
+def test_recordings_are_registered_together(tmp_path):
+    """BU-4DFE: frames of one recording in order, the damaged one bridged; labels of the whole."""
+    frames = [make_frame(frame, "bu83") for frame in range(3)]
+    scans = [Scan(f.mesh.vertices.astype(np.float32), f.mesh.faces, f.landmarks) for f in frames]
+    root = write_bu4dfe_tree(tmp_path / "tree", {("F001", "Happy"): scans})
+    (root / "F001/Happy/001.wrl").write_bytes(b"")
+    together = settings(1, sequences=True, keep=("ok", "poor", "bridged"))
+    summary = import_data("bu4dfe", root, tmp_path / "data", settings=together, template=template())
+    assert (summary["imported"], summary["ok"]) == (3, True)
+    store = Store.open(tmp_path / "data")
+    np.testing.assert_array_equal(store.frame, [0, 1, 2])
+    np.testing.assert_array_equal(store.sequence, [0, 0, 0])
+    status = store.extras("registration_status").tolist()
+    assert status[1] == "bridged"
+    assert "bridged" not in status[::2]
+    figures = json.loads((tmp_path / "data/registration/F001/Happy/sequence.json").read_text())
+    assert figures["frames"] == 3
 
 
 def test_a_bad_scan_may_end_the_import(tree, tmp_path):

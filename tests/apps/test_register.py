@@ -287,6 +287,13 @@ def test_a_sequence_is_done_as_a_whole_or_not_at_all(recording, tracked, tmp_pat
     again = run(recording, tmp_path / "out", sequence=True, resume=True, pictures=0)
     assert again["registered"] == 4
     assert meshes_of(tmp_path / "out") == meshes_of(tracked[0])
+    last = recording / "f11.ply"
+    last.rename(recording / "f11.hidden")
+    try:
+        again = run(recording, tmp_path / "out", sequence=True, resume=True, pictures=0)
+    finally:
+        (recording / "f11.hidden").rename(last)
+    assert again["registered"] == 3  # what the others are smoothed with has changed
 
 
 def test_scan_files_become_a_data_set(scans, tmp_path):

@@ -32,7 +32,8 @@ def run(rounds: int = 5, small: bool = False) -> dict[str, Any]:
     methods = {"ours": _ours(source.template), **_plain_methods(source.template)}
     settings = ScanSettings(faces=4_000 if small else 30_000)
     measured: dict[str, list[list[float]]] = {name: [] for name in methods}
-    _register_all(methods, _scan(source, rounds, settings, small), source.template, {})
+    if not small:  # warm
+        _register_all(methods, _scan(source, rounds, settings, False), source.template, {})
     for number in range(rounds):
         scan = _scan(source, number, settings, expressive=number % 2 == 1)
         _register_all(methods, scan, source.template, measured)

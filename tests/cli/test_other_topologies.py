@@ -16,6 +16,7 @@ SETTINGS = (
     "model.noise=1",
     "model.hidden=24",
     "model.image_size=32",
+    "loss.laplacian_weights=data",
     "step.batch=8",
     "step.discriminator_first=0",
     "train.iterations=3",

@@ -70,6 +70,9 @@ class AdditiveModel:
         )
         return (self.template_vertices.double() + move + leaked).float()
 
+    def decode_at(self, codes: dict[str, Tensor], vertex_ids: Tensor) -> Tensor:
+        return self.decode(codes)[:, vertex_ids]
+
 
 def smooth_fields(
     vertices: np.ndarray, count: int, size_mm: float, rng: np.random.Generator

@@ -14,7 +14,7 @@ from meshgan.errors import FileFormatError, InputError
 from meshgan.files import read_json
 from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import Codes, MeshModel
-from meshgan.models.generator import DecoupledGenerator
+from meshgan.models.kinds import make_model
 from meshgan.training.run_folder import RunFolder
 
 BATCH = 64
@@ -48,27 +48,16 @@ class FaceModel:
         description = read_json(folder.path / "model.json")
         template = Template.load(folder.path / "template.npz")
         weights = folder.read_weights()
-        prefix = "generator."
-        state = {
-            key.removeprefix(prefix): value
-            for key, value in weights.items()
-            if key.startswith(prefix)
-        }
         try:
-            generator = DecoupledGenerator(
+            model = make_model(
+                description,
                 torch.from_numpy(np.asarray(template.mesh.vertices, dtype=np.float32)),
                 torch.from_numpy(template.mesh.faces),
-                {name: tuple(labels) for name, labels in description["factors"].items()},
-                description["code_sizes"],
-                description["hidden"],
-                description["slope"],
+                weights,
             )
-            generator.load_state_dict(state)
-        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-            raise FileFormatError(
-                f"{folder.path}: weights, template and model.json do not belong together ({error})"
-            ) from error
-        return cls(generator.to(device).eval(), template)
+        except FileFormatError as error:
+            raise FileFormatError(f"{folder.path}: {error}") from error
+        return cls(model.to(device).eval(), template)
 
     def codes(
         self,

@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric import Fabric
+
 from meshgan import config as configuration
-from meshgan.apps.prepare import prepare
+from meshgan.apps.prepare import Prepared
 from meshgan.apps.run_config import RunConfig, read_config
+from meshgan.apps.tasks import module_of
 from meshgan.data.store import Store
 from meshgan.errors import InputError
 from meshgan.files import read_json, write_json
+from meshgan.models.kinds import GENERATOR
 from meshgan.training.run_folder import RunFolder
 from meshgan.training.train_config import make_fabric
 from meshgan.training.trainer import Trainer
@@ -22,7 +26,7 @@ CHANGED_ON_RESUME = ("iterations", "minutes", "devices", "accelerator")
 
 
 def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dict[str, Any]:
-    """Train on ``data`` and write the RUN ``out``.
+    """Train what ``config.task`` names on ``data``, and write the RUN ``out``.
 
     Returns:
         iterations, seconds, final_losses, weights.
@@ -41,7 +45,7 @@ def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dic
         run.start(resume)  # a refusal must come before there are processes that wait for others
     fabric.launch()
     chief = fabric.is_global_zero
-    prepared = prepare(
+    prepared: Prepared = module_of(config.task).prepare(
         Store.open(data), config, fabric.global_rank, fresh=not (resume and run.has_state())
     )
     config = prepared.config
@@ -53,15 +57,32 @@ def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dic
         run.write_provenance(config.train.seed, str(fabric.device))
         configuration.write(run.config_file, config)  # last: now the folder is a run
     fabric.barrier()
-    trainer = Trainer(prepared.task, config.train, run, fabric)
-    values = trainer.fit(resume=resume)
+    iterations, values = _learn(prepared, run, fabric, resume)
     return {
         "run": str(run.path),
-        "iterations": trainer.iteration,
+        "iterations": iterations,
         "seconds": time.monotonic() - started,
         "final_losses": values or _last_losses(run),
         "weights": str(run.weights_file),
     }
+
+
+def _learn(
+    prepared: Prepared, run: RunFolder, fabric: Fabric, resume: bool
+) -> tuple[int, dict[str, float]]:
+    """Iterations done and the last losses; a model that needs no training is only written."""
+    if prepared.task is None:
+        assert prepared.model is not None  # one of the two there must be
+        run.write_weights(
+            {f"{GENERATOR}.{key}": value for key, value in prepared.model.state_dict().items()}
+        )
+        return 0, {}
+    trainer = Trainer(prepared.task, prepared.config.train, run, fabric)
+    values = trainer.fit(resume=resume)
+    if prepared.finish is not None and fabric.is_global_zero:
+        prepared.finish(run)
+        trainer.save()
+    return trainer.iteration, values
 
 
 def resumed_config(out: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -78,8 +99,13 @@ def resumed_config(out: Path, overrides: Sequence[str] = ()) -> RunConfig:
 
 def _resumed(run: RunFolder, asked: RunConfig) -> RunConfig:
     """The run's own configuration, with only length and device taken from what is asked now."""
-    kept = configuration.read(RunConfig, run.config_file)
-    if asked.model != kept.model:
+    kept = read_config(None, run.config_file)
+    if asked.task != kept.task:
+        raise InputError(
+            f"{run.path}: holds a run of {kept.task}, asked for is {asked.task}; choose another "
+            "--out"
+        )
+    if getattr(asked, "model", None) != getattr(kept, "model", None):
         raise InputError(
             f"{run.path}: trained with other model settings; use --config {run.config_file}, "
             "or another --out"

@@ -1,19 +1,18 @@
 """The decoupled generator: a code per factor in, a face on the template's topology out."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from meshgan.errors import InputError, ShapeError
-from meshgan.models.base import Codes
-
-NOISE = "noise"
+from meshgan.errors import InputError
+from meshgan.models.base import NOISE, Codes, FaceDecoder
 
 
-class DecoupledGenerator(nn.Module):
+class DecoupledGenerator(FaceDecoder):
     """Turns one code per factor, and noise, into a mesh.
 
     Two linear layers with a leaky ReLU between them give the displacement of every vertex from
@@ -37,10 +36,6 @@ class DecoupledGenerator(nn.Module):
     ``scale`` mm, so that one learning rate fits any data.
     """
 
-    factors: Mapping[str, tuple[str, ...]]
-    code_sizes: Mapping[str, int]
-    template_vertices: Float[Tensor, "V 3"]
-    faces: Int[Tensor, "F 3"]
     scale: Float[Tensor, ""]
 
     def __init__(
@@ -53,62 +48,25 @@ class DecoupledGenerator(nn.Module):
         slope: float = 0.2,
         scale: float = 1.0,
     ) -> None:
-        super().__init__()
         if [*factors, NOISE] != list(code_sizes):
             raise InputError(
                 f"generator: codes for {', '.join(code_sizes)}, expected one per factor and then "
                 f"noise: {', '.join([*factors, NOISE])}"
             )
-        self.factors = {name: tuple(labels) for name, labels in factors.items()}
-        self.code_sizes = dict(code_sizes)
+        super().__init__(template_vertices, faces, factors, code_sizes)
         self.slope = slope
         self.hidden = nn.Linear(sum(code_sizes.values()), hidden)
         self.output = nn.Linear(hidden, 3 * len(template_vertices))
-        self.register_buffer("template_vertices", template_vertices.float())
-        self.register_buffer("faces", faces.long())
         self.register_buffer("scale", torch.tensor(float(scale)))
-        for name, labels in self.factors.items():
-            self.register_buffer(f"codes_{name}", torch.zeros(len(labels), code_sizes[name]))
 
-    @property
-    def vertex_count(self) -> int:
-        """V."""
-        return len(self.template_vertices)
+    def settings(self) -> dict[str, Any]:
+        return {"hidden": self.hidden.out_features, "slope": self.slope}
 
     def draw_label_codes(self, rng: torch.Generator) -> None:
         """Draw the code of every label from the standard normal distribution."""
         for name in self.factors:
             codes = self.label_codes(name)
             codes.copy_(torch.randn(codes.shape, generator=rng))
-
-    def label_codes(self, factor: str) -> Float[Tensor, "K d"]:
-        """The fixed code of each label of ``factor``, in the order of ``factors[factor]``."""
-        if factor not in self.factors:
-            known = ", ".join(self.factors)
-            raise InputError(f"factor {factor!r}: the model has {known}")
-        return getattr(self, f"codes_{factor}")
-
-    def sample_codes(self, count: int, rng: torch.Generator) -> Codes:
-        """Standard normal codes (count, d) of every factor, and noise."""
-        return {
-            name: torch.randn(count, size, generator=rng, device=rng.device).to(self.scale.device)
-            for name, size in self.code_sizes.items()
-        }
-
-    def join(self, codes: Codes) -> Float[Tensor, "B d"]:
-        """Codes side by side in the order of ``code_sizes``.
-
-        Raises:
-            ShapeError: a code is missing, unknown, or has another length than the model's.
-        """
-        wrong = [
-            f"{name} {tuple(codes[name].shape) if name in codes else 'missing'}, expected (B, {d})"
-            for name, d in self.code_sizes.items()
-            if name not in codes or codes[name].shape[-1] != d
-        ] + [f"{name} unknown" for name in codes if name not in self.code_sizes]
-        if wrong:
-            raise ShapeError("codes: " + "; ".join(wrong))
-        return torch.cat([codes[name] for name in self.code_sizes], dim=1)
 
     def activations(self, codes: Codes) -> Float[Tensor, "B H"]:
         """Hidden layer: what the output layer, or its fused form, is applied to."""
@@ -121,6 +79,13 @@ class DecoupledGenerator(nn.Module):
     def decode(self, codes: Codes) -> Float[Tensor, "B V 3"]:
         """Vertex positions in mm."""
         return self.template_vertices + self.scale * self(codes)
+
+    def decode_at(self, codes: Codes, vertex_ids: Int[Tensor, " L"]) -> Float[Tensor, "B L 3"]:
+        """Positions of some vertices in mm, from their rows of the output layer alone."""
+        rows = (3 * vertex_ids[:, None] + torch.arange(3, device=vertex_ids.device)).flatten()
+        weight, bias = self.output.weight[rows], self.output.bias[rows]
+        moved = nn.functional.linear(self.activations(codes), weight, bias).unflatten(1, (-1, 3))
+        return self.template_vertices[vertex_ids] + self.scale * moved
 
 
 def split_like(joined: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:

@@ -83,9 +83,11 @@ def test_damaged_part_is_named(copy, name, damage):
     [
         lambda d: [],
         lambda d: {**d, "factors": ["identity"]},
-        lambda d: {**d, "hidden": "many"},
-        lambda d: {key: value for key, value in d.items() if key != "slope"},
-        lambda d: {**d, "hidden": 24},
+        lambda d: {**d, "kind": "photograph"},
+        lambda d: {**d, "settings": {**d["settings"], "hidden": "many"}},
+        lambda d: {**d, "settings": {**d["settings"], "depth": 3}},
+        lambda d: {key: value for key, value in d.items() if key != "settings"},
+        lambda d: {**d, "settings": {**d["settings"], "hidden": 24}},
         lambda d: {**d, "factors": {"identity": d["factors"]["identity"]}},
     ],
 )

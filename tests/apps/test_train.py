@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-from meshgan import config as configuration
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.run_config import RunConfig, presets, read_config
 from meshgan.apps.train import resumed_config, train
@@ -73,7 +72,7 @@ def test_a_run_holds_what_is_promised(tiny_run, tiny_data):
 
 
 def test_config_of_a_run_reads_back(tiny_run):
-    config = configuration.read(RunConfig, tiny_run / "config.yaml")
+    config = read_config(None, tiny_run / "config.yaml")
     assert (config.train.iterations, config.step.batch, config.model.start) == (6, 8, "additive")
 
 
@@ -147,7 +146,7 @@ def test_resume_keeps_the_runs_own_settings(domes, finished, caplog):
     with caplog.at_level(logging.WARNING):
         train(domes, finished, other, resume=True)
     assert "not used: loss.feature, step.batch, train.precision" in caplog.text
-    assert configuration.read(RunConfig, finished / "config.yaml") == dome_config()
+    assert read_config(None, finished / "config.yaml") == dome_config()
 
 
 def test_resume_refuses_another_model_or_other_data(domes, finished, tmp_path):

@@ -32,6 +32,9 @@ class ShiftModel:
         shift = torch.cat([codes["identity"], codes["expression"], 0 * codes["identity"]], dim=1)
         return self.template_vertices + shift[:, None]
 
+    def decode_at(self, codes, vertex_ids):
+        return self.decode(codes)[:, vertex_ids]
+
 
 def test_gaussian_shifts_have_known_diversity():
     found = model_diversity(ShiftModel(), pairs=20_000, seed=1)

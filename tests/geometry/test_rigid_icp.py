@@ -49,7 +49,7 @@ def test_finds_a_known_motion(surface, seed):
     fit = rigid_icp(
         moved, normals @ true.rotation, match, Similarity(np.eye(3), np.zeros(3)), SCALES
     )
-    # The gentle hill holds a sideways slide only weakly: hence more room for it than for the distance.
+    # The gentle hill holds a sideways slide only weakly: more room for it than for the distance.
     np.testing.assert_allclose(fit.pose.apply(moved), points, atol=1e-2)
     assert fit.inlier_share > 0.99
     assert fit.rms < 1e-3

@@ -5,10 +5,12 @@ from typing import Any
 
 from meshgan.errors import InputError
 
-NAMES = ("train", "geometry", "uv", "specificity", "io", "register")
+NAMES = ("train", "geometry", "uv", "specificity", "io", "register", "render")
 
 
-def run_benchmark(name: str, rounds: int, small: bool, precision: str = "32") -> dict[str, Any]:
+def run_benchmark(
+    name: str, rounds: int, small: bool, precision: str = "32", size: str = "quick"
+) -> dict[str, Any]:
     """Run one benchmark: ms, plain_ms, ratio and what was measured.
 
     Raises:
@@ -19,5 +21,5 @@ def run_benchmark(name: str, rounds: int, small: bool, precision: str = "32") ->
     if rounds < 1:
         raise InputError(f"--rounds {rounds}: expected 1 or more")
     module = importlib.import_module(f"meshgan.apps.benchmarks.{name}")
-    options = {"precision": precision} if name == "train" else {}
+    options = {"train": {"precision": precision}, "specificity": {"size": size}}.get(name, {})
     return {"bench": name, **module.run(rounds=rounds, small=small, **options)}

@@ -1,46 +1,56 @@
-"""Score a model: every number with its standard error and the training data's own beside it."""
+"""Score a model: every number with its error, and the training data's own beside it."""
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from meshgan.errors import InputError, ShapeError
-from meshgan.evaluation.diversity import data_diversity, model_diversity
-from meshgan.evaluation.estimate import Estimate, FaceCollection, batch_size
-from meshgan.evaluation.quality import QualityMeter
-from meshgan.evaluation.source_oracle import ParametricSource, source_decoupling
-from meshgan.evaluation.specificity import sample_faces, specificity
+from meshgan.apps.measures import MEASURES, USUAL, Findings
+from meshgan.apps.yardstick import SampledModel, Yardstick
+from meshgan.errors import InputError
+from meshgan.evaluation.estimate import Estimate, FaceCollection
+from meshgan.evaluation.source_oracle import ParametricSource
 from meshgan.files import write_json
-from meshgan.geometry.mesh import topology_hash
 from meshgan.models.base import MeshModel
-from meshgan.seeding import generator
 
 log = logging.getLogger(__name__)
 
-METRICS = ("diversity", "specificity", "quality")
-ALL_METRICS = (*METRICS, "oracle")
-NOT_BUILT = {
-    "decoupling": "decoupling by an embedding network (Dec-Id, Dec-Exp) is not part of this version"
-}
-GRID = 20  # persons and expressions of the oracle's grid
+METRICS = USUAL
+REPORTED = (*USUAL, "oracle")
+ALL_METRICS = tuple(MEASURES)
 RESULT_FILE = "metrics.json"
+WHY_NOT = {
+    "source": "the parametric source of the data, whose truth is known",
+    "embedders": "networks that judge faces (meshgan train --preset embedding)",
+    "targets": "faces of people that no model saw, and landmarks on the template",
+    "regions": "regions on the template",
+}
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Numbers by name, with where they came from: the model, the training data, fresh faces."""
+    """Numbers by name, curves and lists by metric, seconds by metric."""
 
-    model: dict[str, Estimate]
-    training: dict[str, Estimate]
-    fresh: dict[str, Estimate]
+    numbers: dict[str, Estimate] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, metric: str, findings: Findings, seconds: float) -> None:
+        """Take in what one metric found."""
+        self.numbers.update(findings.numbers)
+        if findings.details:
+            self.details[metric] = findings.details
+        self.seconds[metric] = round(seconds, 3)
+
+
+@dataclass(frozen=True)
+class DataScores:
+    """The data's own numbers: what the training faces and fresh real faces reach."""
+
+    training: Scores
+    fresh: Scores
 
 
 def evaluate(
@@ -59,7 +69,7 @@ def evaluate(
     Args:
         model: draws and decodes faces.
         store: its training data.
-        metrics: any of ``diversity``, ``specificity``, ``quality``, ``oracle``.
+        metrics: names in ``measures.MEASURES`` that need no more than what is given here.
         seed: of every draw; the same seed gives the same numbers.
         pairs: random pairs per diversity (the paper: 10,000).
         samples: faces for specificity and quality (the paper: 1,000).
@@ -69,173 +79,134 @@ def evaluate(
             ``oracle`` asks for the truth.
 
     Returns:
-        ``diversity``, ``diversity_FACTOR``, ``specificity`` (mm), ``inverted_triangles`` (per
-        mesh), ``laplacian_residual`` (1/mm); ``standard_error``, ``training``, ``fresh`` with the
-        same keys; ``ratios``: each diversity and quality over the training data's, specificity
-        over the training data's diversity; ``oracle_FACTOR`` and ``chance_FACTOR`` (0 to 1), the
-        source's own faces under ``fresh``; ``seconds`` per metric and the settings.
+        What ``score`` returns.
 
     Raises:
-        InputError: an unknown metric, or one that this version does not have.
+        InputError: an unknown metric, or one that needs more.
         ShapeError: model and data differ in topology.
-
-    Source: Fernández Abrevaya et al. 2019, Sec. 5.3, Table 1.
     """
-    check_metrics(metrics)
-    if "oracle" in metrics and source is None:
-        raise InputError(
-            "metrics: the oracle needs the parametric source of the data, whose truth is known; "
-            "leave it out for other data"
-        )
-    _check_topology(
-        model, {"training data": store} | ({} if fresh is None else {"fresh faces": fresh})
-    )
-    scores, seconds = Scores({}, {}, {}), {}
-    asked = _Questions(model, store, fresh, source, seed, pairs, samples)
-    for metric in ALL_METRICS:
-        if metric not in metrics:
-            continue
-        log.info("measuring %s", metric)
-        start = time.perf_counter()
-        _MEASURES[metric](scores, asked)
-        seconds[metric] = round(time.perf_counter() - start, 3)
-    result = _as_result(scores) | {
-        "settings": {
-            "metrics": list(metrics),
-            "seed": seed,
-            "pairs": pairs,
-            "samples": samples,
-            "training_meshes": store.count,
-            "fresh_meshes": 0 if fresh is None else fresh.count,
-        },
-        "seconds": seconds,
-    }
+    surface = (model.template_vertices.cpu(), model.faces.cpu())
+    yardstick = Yardstick(store, surface, fresh, source, seed=seed, pairs=pairs, samples=samples)
+    result = score(model, yardstick, metrics)
     if out is not None:
         write_json(Path(out) / RESULT_FILE, result)
     return result
 
 
-@dataclass(frozen=True)
-class _Questions:
-    model: MeshModel
-    store: FaceCollection
-    fresh: FaceCollection | None
-    source: ParametricSource | None
-    seed: int
-    pairs: int
-    samples: int
+def score(
+    model: MeshModel,
+    yardstick: Yardstick,
+    metrics: Sequence[str],
+    data: DataScores | None = None,
+) -> dict[str, Any]:
+    """Score ``model`` with a yardstick that may serve several models.
 
+    Args:
+        model: draws and decodes faces.
+        yardstick: what it is measured against.
+        metrics: names in ``measures.MEASURES``.
+        data: the data's own numbers, if they are known already (``score_data``).
 
-def _measure_diversity(scores: Scores, asked: _Questions) -> None:
-    scores.model.update(model_diversity(asked.model, asked.pairs, asked.seed))
-    scores.training.update(data_diversity(asked.store, asked.pairs, asked.seed))
-    if asked.fresh is not None:
-        scores.fresh.update(data_diversity(asked.fresh, asked.pairs, asked.seed))
+    Returns:
+        Numbers by name: ``diversity``, ``diversity_FACTOR``, ``specificity`` (mm),
+        ``inverted_triangles`` (per mesh), ``laplacian_residual`` (1/mm), ``oracle_FACTOR`` and
+        ``chance_FACTOR`` (0 to 1), ``decoupling_FACTOR`` (0 to 1) and ``accepted_FACTOR`` (pairs
+        that share nothing), ``reconstruction_LAMBDA`` and ``transfer_REGION`` (mm), and those of
+        ``evaluation.companions``. With the same keys: ``standard_error``, ``interval`` (95 %),
+        ``training``, ``fresh``; ``ratios``: each number over the training data's, specificity
+        over the training data's diversity. ``details``: curves and lists by metric; ``seconds``
+        per metric, and the settings.
 
+    Raises:
+        InputError: an unknown metric, or the yardstick lacks what one needs.
+        ShapeError: model and data differ in topology.
 
-def _measure_specificity(scores: Scores, asked: _Questions) -> None:
-    faces = sample_faces(asked.model, asked.samples, asked.seed)
-    scores.model["specificity"] = specificity(faces, asked.store).estimate
-    if asked.fresh is not None:
-        faces = torch.cat(list(_some_meshes(asked.fresh, asked.samples, asked.seed)))
-        scores.fresh["specificity"] = specificity(faces, asked.store).estimate
-
-
-def _measure_quality(scores: Scores, asked: _Questions) -> None:
-    meter = QualityMeter(asked.model.template_vertices, asked.model.faces)
-    scores.model.update(meter.measure([sample_faces(asked.model, asked.samples, asked.seed)]))
-    scores.training.update(meter.measure(_some_meshes(asked.store, asked.samples, asked.seed)))
-    if asked.fresh is not None:
-        scores.fresh.update(meter.measure(_some_meshes(asked.fresh, asked.samples, asked.seed)))
-
-
-def _measure_oracle(scores: Scores, asked: _Questions) -> None:
-    persons = expressions = GRID
-    assert asked.source is not None  # checked in evaluate
-    found = source_decoupling(asked.model, asked.source, persons, expressions, asked.seed)
-    for shares, place in ((found["model"], scores.model), (found["source"], scores.fresh)):
-        place.update({name: _share(value, persons * expressions) for name, value in shares.items()})
-
-
-def _share(share: float, count: int) -> Estimate:
-    return Estimate(share, (share * (1 - share) / count) ** 0.5, count)
-
-
-_MEASURES = {
-    "diversity": _measure_diversity,
-    "specificity": _measure_specificity,
-    "quality": _measure_quality,
-    "oracle": _measure_oracle,
-}
-
-
-def _some_meshes(
-    collection: FaceCollection, count: int, seed: int
-) -> Iterator[Float[Tensor, "b V 3"]]:
-    """At most ``count`` random meshes of a collection, in batches, each once."""
-    rng = generator(seed, "some meshes")
-    ids = np.sort(rng.permutation(collection.count)[:count])
-    size = batch_size(collection.vertices(ids[:1]).shape[1])
-    for start in range(0, len(ids), size):
-        yield torch.from_numpy(np.array(collection.vertices(ids[start : start + size])))
-
-
-def _as_result(scores: Scores) -> dict[str, Any]:
-    means = {name: _means(getattr(scores, name)) for name in ("model", "training", "fresh")}
-    ratios = {
-        name: value / means["training"][name]
-        for name, value in means["model"].items()
-        if means["training"].get(name)
+    Source: Fernández Abrevaya et al. 2019, Sec. 5.3, Table 1.
+    """
+    check_metrics(metrics)
+    for name in metrics:
+        if missing := MEASURES[name].missing(yardstick):
+            raise InputError(
+                f"metrics: {name} needs {' and '.join(WHY_NOT[need] for need in missing)}; leave "
+                "it out for these data"
+            )
+    yardstick.check_topology(model)
+    sampled, found = SampledModel(model, yardstick), Scores()
+    for name in _in_order(metrics):
+        if missing := [f for f in MEASURES[name].factors if f not in model.factors]:
+            raise InputError(f"metrics: {name} needs a model with a code for {', '.join(missing)}")
+        log.info("measuring %s", name)
+        start = time.perf_counter()
+        found.add(name, MEASURES[name].model(sampled, yardstick), time.perf_counter() - start)
+    data = data or score_data(yardstick, metrics)
+    return _as_result(found, data) | {
+        "settings": {
+            "metrics": list(metrics),
+            "seed": yardstick.seed,
+            "pairs": yardstick.pairs,
+            "samples": yardstick.samples,
+            "training_meshes": yardstick.training.count,
+            "fresh_meshes": 0 if yardstick.fresh is None else yardstick.fresh.count,
+        },
+        "seconds": found.seconds,
     }
-    if "specificity" in means["model"] and means["training"].get("diversity"):
-        ratios["specificity"] = means["model"]["specificity"] / means["training"]["diversity"]
-    errors = {
-        name: estimate.standard_error
-        for name, estimate in scores.model.items()
-        if not name.startswith("chance_")
+
+
+def score_data(yardstick: Yardstick, metrics: Sequence[str]) -> DataScores:
+    """The same numbers of the training faces and of fresh real faces, where they make sense."""
+    data = DataScores(Scores(), Scores())
+    for name in _in_order(metrics):
+        measure = MEASURES[name]
+        known = yardstick.fresh is not None or "source" in measure.needs
+        for scores, of_data in (
+            (data.training, measure.training),
+            (data.fresh, measure.fresh if known else None),
+        ):
+            if of_data is not None:
+                log.info("measuring %s of the data", name)
+                start = time.perf_counter()
+                scores.add(name, of_data(yardstick), time.perf_counter() - start)
+    return data
+
+
+def _in_order(metrics: Sequence[str]) -> list[str]:
+    return [name for name in MEASURES if name in metrics]
+
+
+def _as_result(found: Scores, data: DataScores) -> dict[str, Any]:
+    means = _means(found)
+    training, fresh = _means(data.training), _means(data.fresh)
+    ratios = {name: value / training[name] for name, value in means.items() if training.get(name)}
+    if "specificity" in means and training.get("diversity"):
+        ratios["specificity"] = means["specificity"] / training["diversity"]
+    uncertain = {
+        name: estimate for name, estimate in found.numbers.items() if not name.startswith("chance_")
     }
     return {
-        **means["model"],
-        "standard_error": errors,
-        "training": means["training"],
-        "fresh": means["fresh"],
+        **means,
+        "standard_error": {name: one.standard_error for name, one in uncertain.items()},
+        "interval": {name: list(one.interval_95) for name, one in uncertain.items()},
+        "training": training,
+        "fresh": fresh,
         "ratios": ratios,
+        "details": found.details,
+        "data_details": {"training": data.training.details, "fresh": data.fresh.details},
     }
 
 
-def _means(estimates: dict[str, Estimate]) -> dict[str, float]:
-    return {name: estimate.mean for name, estimate in estimates.items()}
+def _means(scores: Scores) -> dict[str, float]:
+    return {name: estimate.mean for name, estimate in scores.numbers.items()}
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
     """Refuse metrics that there are not.
 
     Raises:
-        InputError: one is unknown or not part of this version, or none is given.
+        InputError: one is unknown, or none is given.
     """
     choice = f"choose from {', '.join(ALL_METRICS)}"
     if not metrics:
         raise InputError(f"metrics: none given; {choice}")
     for name in metrics:
-        if name in NOT_BUILT:
-            raise InputError(f"metrics: {NOT_BUILT[name]}; {choice}")
-        if name not in ALL_METRICS:
+        if name not in MEASURES:
             raise InputError(f'metrics: "{name}" is not known; {choice}')
-
-
-def _check_topology(model: MeshModel, collections: dict[str, FaceCollection]) -> None:
-    expected = len(model.template_vertices)
-    names = topology_hash(expected, model.faces.cpu().numpy())
-    for name, collection in collections.items():
-        found = collection.vertices(np.arange(1)).shape[1]
-        if found != expected:
-            raise ShapeError(
-                f"evaluate: the {name} hold meshes of {found:,} vertices, the model {expected:,}; "
-                "give data of the model's template"
-            )
-        template = getattr(collection, "template", None)
-        if template is not None and template.topology_hash != names:
-            raise ShapeError(
-                f"evaluate: the {name} have topology {template.topology_hash}, the model {names}, "
-                f"both of {expected:,} vertices; give data of the model's template"
-            )

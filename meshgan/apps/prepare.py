@@ -72,8 +72,11 @@ def training_part_of(run: Path | str, store: Store) -> MeshDataset:
 
 def held_out_part_of(run: Path | str, store: Store) -> MeshDataset | None:
     """The test people of ``store``; None if the RUN learned from everyone, or there are none."""
-    if _config_of_run(run).part == "all":
-        return None
+    return None if _config_of_run(run).part == "all" else held_out_part(store)
+
+
+def held_out_part(store: Store) -> MeshDataset | None:
+    """The test people of ``store``; None if there are none."""
     try:
         return MeshDataset(store, split="test")
     except InputError:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from meshgan.apps.evaluate import ALL_METRICS
+from meshgan.apps.evaluate import REPORTED
 from meshgan.apps.evaluate_run import evaluate_run
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.prepare import training_part_of
@@ -46,7 +46,7 @@ def report_run(
         InputError: there is no such run or data set.
         ShapeError: model and data differ in topology.
     """
-    metrics = evaluate_run(run, data, ALL_METRICS, seed, pairs, samples, fresh=fresh)
+    metrics = evaluate_run(run, data, REPORTED, seed, pairs, samples, fresh=fresh)
     store = Store.open(data)
     trained_on = training_part_of(run, store)
     source = store.manifest.provenance.get("source", "unknown")

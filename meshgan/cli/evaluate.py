@@ -22,10 +22,14 @@ class Evaluate(Command):
     out: Path | None = None
     """Folder for metrics.json."""
     metrics: str = "diversity,specificity,quality"
-    """Which numbers, separated by commas; oracle as well where the data were drawn from a model."""
+    """Which numbers, separated by commas: diversity, specificity, quality, oracle, decoupling,
+    companions, reconstruction, transfer; or all. What the data do not allow is left out."""
     fresh: Path | None = None
     """DATA folder of real faces that the model never saw: the floor of specificity. By default the
     test people of --data, if the run did not learn from them."""
+    judges: Path | None = None
+    """Folder of the networks that judge decoupling, trained where there are none; by default in
+    the cache of --data."""
     pairs: int = 10_000
     """Random pairs per diversity."""
     samples: int = 1000
@@ -34,15 +38,18 @@ class Evaluate(Command):
     """The same seed gives the same numbers."""
 
     def __call__(self) -> Summary:
+        from meshgan.apps.evaluate import ALL_METRICS
         from meshgan.apps.evaluate_run import evaluate_run
 
+        asked = tuple(name.strip() for name in self.metrics.split(",") if name.strip())
         return evaluate_run(
             self.run,
             self.data,
-            metrics=tuple(name.strip() for name in self.metrics.split(",") if name.strip()),
+            metrics=ALL_METRICS if asked == ("all",) else asked,
             seed=self.seed,
             pairs=self.pairs,
             samples=self.samples,
             out=self.out,
             fresh=self.fresh,
+            judges=self.judges,
         )

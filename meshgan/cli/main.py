@@ -30,7 +30,9 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "register": "meshgan.cli.register:Register",
     "train": "meshgan.cli.train:Train",
     "sample": "meshgan.cli.sample:Sample",
+    "baseline": "meshgan.cli.compare:Baseline",
     "evaluate": "meshgan.cli.evaluate:Evaluate",
+    "compare": "meshgan.cli.compare:Compare",
     "report": "meshgan.cli.report:Report",
     "bench": "meshgan.cli.bench:Bench",
 }

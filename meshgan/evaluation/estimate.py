@@ -1,6 +1,6 @@
 """What every metric returns, and what it needs to know of a set of meshes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from meshgan.errors import InputError
+from meshgan.seeding import generator
 
 VALUES_AT_ONCE = 6_000_000  # coordinates decoded or read together: 24 MB in float32
 
@@ -22,11 +23,19 @@ class Estimate:
         mean: the metric, in its own unit.
         standard_error: of the mean, from the spread of the draws; the same unit.
         count: how many draws.
+        interval: 95 % interval of the mean, where it was bootstrapped over groups of draws.
     """
 
     mean: float
     standard_error: float
     count: int
+    interval: tuple[float, float] | None = None
+
+    @property
+    def interval_95(self) -> tuple[float, float]:
+        """95 % interval of the mean: the bootstrapped one, or the normal one of the error."""
+        spread = 1.96 * self.standard_error
+        return self.interval or (self.mean - spread, self.mean + spread)
 
     @classmethod
     def of(cls, values: Float[Tensor, " n"]) -> "Estimate":
@@ -80,3 +89,14 @@ def read_vertices(collection: FaceCollection, ids: Int[np.ndarray, " b"]) -> Flo
     """Meshes in any order, repeats allowed; each is read once, in the order of the file."""
     wanted, place = np.unique(ids, return_inverse=True)
     return torch.from_numpy(np.array(collection.vertices(wanted)))[torch.from_numpy(place)]
+
+
+def some_meshes(
+    collection: FaceCollection, count: int, seed: int
+) -> Iterator[Float[Tensor, "b V 3"]]:
+    """At most ``count`` random meshes of a collection, in batches, each once."""
+    rng = generator(seed, "some meshes")
+    ids = np.sort(rng.permutation(collection.count)[:count])
+    size = batch_size(collection.vertices(ids[:1]).shape[1])
+    for start in range(0, len(ids), size):
+        yield torch.from_numpy(np.array(collection.vertices(ids[start : start + size])))

@@ -219,7 +219,7 @@ class _Pyramid:
         reach = 0.0
         for start in range(0, len(meshes), block):
             rows = np.ascontiguousarray(meshes[start : start + block], dtype=np.float32)
-            largest = float(np.abs(rows).max())
+            largest = float(max(rows.max(), -rows.min()))  # NaN stays NaN
             if not np.isfinite(largest):
                 bad = start + int((~np.isfinite(rows).all(axis=(1, 2))).argmax())
                 raise InputError(f"nearest mesh: mesh {bad:,} has a vertex that is not finite")

@@ -69,8 +69,10 @@ def test_only_what_was_asked_for(model, store):
 
 
 def test_refuses_unknown_and_missing_metrics(model, store):
-    with pytest.raises(InputError, match=r"embedding network .* is not part of this version"):
+    with pytest.raises(InputError, match="decoupling needs networks that judge faces"):
         evaluate(model, store, ["diversity", "decoupling"])
+    with pytest.raises(InputError, match=r"transfer needs the parametric source .* and regions"):
+        evaluate(model, store, ["transfer"])
     with pytest.raises(InputError, match='"beauty" is not known; choose from diversity'):
         evaluate(model, store, ["beauty"])
     with pytest.raises(InputError, match="none given"):
@@ -111,15 +113,9 @@ def test_nothing_is_written_when_it_fails(model, store, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_command_passes_its_options(model, store, monkeypatch, tmp_path):
-    import meshgan.apps.evaluate_run as module
-
-    monkeypatch.setattr(module, "training_part_of", lambda run, store: store)
-    monkeypatch.setattr(module, "held_out_part_of", lambda run, store: None)
-    monkeypatch.setattr(module, "load_model", lambda run: model)
-    monkeypatch.setattr(module.Store, "open", lambda path: store)
+def test_command_passes_its_options(domes, dome_run):
     command = Evaluate(
-        run=tmp_path, data=tmp_path, metrics="diversity, quality", pairs=7, samples=3, seed=4
+        run=dome_run, data=domes, metrics="diversity, quality", pairs=7, samples=3, seed=4
     )
     summary = command()
     assert summary["settings"]["metrics"] == ["diversity", "quality"]

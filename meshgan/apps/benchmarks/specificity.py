@@ -14,8 +14,15 @@ from meshgan.geometry.proximity import brute_force_nearest, nearest_mesh
 MODES = 60  # smooth ways to vary, the long waves strongest, as in faces
 
 
-def run(rounds: int = 3, small: bool = False) -> dict[str, Any]:
-    """Time the nearest reference of every query; artificial smooth meshes, 5,500 vertices."""
+def run(rounds: int = 3, small: bool = False, size: str = "quick") -> dict[str, Any]:
+    """Time the nearest reference of every query; artificial smooth meshes, 5,500 vertices.
+
+    ``size="paper"``: default faces on disk instead, as many and as large as the paper's.
+    """
+    if size == "paper":
+        from meshgan.apps.benchmarks import specificity_paper
+
+        return specificity_paper.run(rounds, small)
     vertices, references, queries = (300, 64, 4) if small else (5_500, 2_000, 64)
     mesh = delaunay_disk(vertices)
     assert mesh.uv is not None

@@ -229,27 +229,6 @@ class DecoupledGAN(Task):
 
     def preview(self, rng: torch.Generator) -> Image.Image | None:
         """Random people in rows; the labels of the second factor in columns."""
-        from meshgan.pictures.render import render_faces
-        from meshgan.pictures.sheet import contact_sheet
+        from meshgan.training.tasks.previews import people_by_label
 
-        generator, people = self.generator, 4
-        factors = list(generator.factors)
-        columns = factors[1] if len(factors) > 1 else factors[0]
-        table = generator.label_codes(columns)[:8]
-        drawn = generator.sample_codes(people, rng)
-        rows = []
-        for person in range(people):
-            codes = {
-                name: code[person : person + 1].expand(len(table), -1)
-                for name, code in drawn.items()
-            }
-            codes[columns] = table
-            faces = generator.decode(codes).cpu()
-            pictures = render_faces(faces, generator.faces.cpu(), 160, colour=self.paint)
-            rows.append(list(pictures))
-        return contact_sheet(
-            rows,
-            title=f"{people} random people, every {columns}",
-            row_labels=[f"person {k + 1}" for k in range(people)],
-            column_labels=list(generator.factors[columns][: len(table)]),
-        )
+        return people_by_label(self.generator, rng, self.paint)

@@ -1,0 +1,246 @@
+"""One table for many models: trained, judged and scored by the same commands.
+
+Whatever is finished is kept: a comparison that was interrupted goes on where it stopped. A result
+is used again only if weights, data, judges, metrics and sizes are the same.
+"""
+
+import hashlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshgan import __version__
+from meshgan.apps.compare_page import write_comparison
+from meshgan.apps.contenders import (
+    STANDARD,
+    Contender,
+    given_contenders,
+    standard_contenders,
+    train_contender,
+)
+from meshgan.apps.controls import control_models
+from meshgan.apps.evaluate import ALL_METRICS, DataScores, Scores, check_metrics, score, score_data
+from meshgan.apps.evaluate_run import make_yardstick
+from meshgan.apps.face_model import FaceModel
+from meshgan.apps.prepare import held_out_part, training_part
+from meshgan.apps.yardstick import Yardstick
+from meshgan.data.store import Store
+from meshgan.errors import FileFormatError
+from meshgan.evaluation.estimate import Estimate
+from meshgan.files import checksum, read_json, write_json
+from meshgan.models.base import MeshModel
+from meshgan.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+CONTROL_METRICS = ("diversity", "oracle", "decoupling")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared, and how thoroughly.
+
+    Args:
+        data: DATA folder.
+        out: folder of everything that is made.
+        runs: RUNs to compare; none: the standard ones are trained in ``out``.
+        models: which of the standard ones.
+        preset: of the GAN.
+        metrics: names of metrics.
+        seed: of trainings and draws.
+        pairs: random pairs per diversity.
+        samples: faces for specificity and its companions.
+        overrides: settings of every training, for example of its length.
+    """
+
+    data: Path
+    out: Path
+    runs: tuple[Path, ...] = ()
+    models: tuple[str, ...] = STANDARD
+    preset: str = "quick"
+    metrics: tuple[str, ...] = ALL_METRICS
+    seed: int = 0
+    pairs: int = 10_000
+    samples: int = 1000
+    overrides: tuple[str, ...] = ()
+
+
+def compare(asked: Comparison) -> dict[str, Any]:
+    """Train what is missing, score everything, and write the tables.
+
+    Returns:
+        ``rows`` (one per model, numbers by name), ``data`` (the data's own), ``table`` (path of
+        the Markdown), ``page`` (path of the HTML), ``not_available``, ``seconds``.
+
+    Raises:
+        InputError: an unknown model or metric, or a folder that is not a RUN.
+        ShapeError: a model of another topology than the data's.
+    """
+    check_metrics(asked.metrics)
+    started = time.monotonic()
+    contenders = (
+        given_contenders(asked.runs)
+        if asked.runs
+        else standard_contenders(asked.out / "runs", asked.models, asked.preset)
+    )
+    store = Store.open(asked.data)
+    for contender in contenders:
+        train_contender(contender, asked.data, asked.seed, asked.overrides)
+    yardstick, metrics, missing = make_yardstick(
+        store,
+        training_part(store, "train"),
+        held_out_part(store),
+        asked.metrics,
+        asked.out / "judges",
+        asked.seed,
+        asked.pairs,
+        asked.samples,
+    )
+    records = _Records(asked, store, yardstick, metrics)
+    data = records.data()
+    rows = [records.row(contender, data) for contender in contenders]
+    controls = records.controls(contenders, data)
+    result = {
+        "rows": rows,
+        "controls": controls,
+        "data": {"training": _plain(data.training), "fresh": _plain(data.fresh)},
+        "not_available": missing,
+        "settings": {
+            "data": str(asked.data),
+            "meshes": yardstick.training.count,
+            "content": store.content_hash,
+            "seed": asked.seed,
+            "pairs": asked.pairs,
+            "samples": asked.samples,
+            "judges": records.judges,
+            "command": " ".join(["meshgan", *sys.argv[1:]]),
+            "version": __version__,
+        },
+        "seconds": time.monotonic() - started,
+    }
+    written = write_comparison(asked.out, result, contenders, yardstick)
+    return {**result, **written}
+
+
+class _Records:
+    """Results on disk, each under the key of all that it depends on."""
+
+    def __init__(
+        self, asked: Comparison, store: Store, yardstick: Yardstick, metrics: Sequence[str]
+    ) -> None:
+        self.folder = asked.out / "results"
+        self.yardstick, self.metrics = yardstick, tuple(metrics)
+        self.judges = {
+            factor: getattr(embedder, "description", {"threshold": embedder.threshold})
+            for factor, embedder in yardstick.embedders.items()
+        }
+        self.common = {
+            "data": store.content_hash,
+            "judges": self.judges,
+            "seed": asked.seed,
+            "pairs": asked.pairs,
+            "samples": asked.samples,
+            "version": __version__,
+        }
+
+    def data(self) -> DataScores:
+        """The data's own numbers."""
+        key = self._key("data", self.metrics)
+
+        def measure() -> dict[str, Any]:
+            found = score_data(self.yardstick, self.metrics)
+            return {"training": _stored(found.training), "fresh": _stored(found.fresh)}
+
+        kept = self._kept("data", key, measure)
+        return DataScores(_restored(kept["training"]), _restored(kept["fresh"]))
+
+    def row(self, contender: Contender, data: DataScores) -> dict[str, Any]:
+        """The numbers of one RUN, with where they come from."""
+        folder = RunFolder(contender.run)
+        weights = checksum(folder.weights_file)
+        key = self._key(weights, self.metrics)
+
+        def measure() -> dict[str, Any]:
+            log.info("scoring %s", contender.title)
+            model = FaceModel.load(contender.run).model
+            return score(model, self.yardstick, self._fitting(model, self.metrics), data)
+
+        found = self._kept(contender.name, key, measure)
+        made = dict(read_json(folder.provenance_file))
+        return {
+            "name": contender.name,
+            "title": contender.title,
+            "group": contender.group,
+            "run": str(contender.run),
+            "seed": made.get("seed"),
+            "command": made.get("command"),
+            "weights": weights,
+            **found,
+        }
+
+    def controls(self, contenders: Sequence[Contender], data: DataScores) -> list[dict[str, Any]]:
+        """Models whose answer is known beforehand: what the metrics say of them."""
+        wanted = [name for name in CONTROL_METRICS if name in self.metrics]
+        rows = []
+        for control in control_models(contenders, self.yardstick) if wanted else []:
+            key = self._key(control.key, wanted)
+
+            def measure(control=control) -> dict[str, Any]:
+                log.info("scoring %s", control.title)
+                model = control.make()
+                return score(model, self.yardstick, self._fitting(model, wanted), data)
+
+            found = self._kept(f"control_{control.name}", key, measure)
+            about = {"name": control.name, "title": control.title, "group": "control"}
+            rows.append({**about, "expected": control.expected, **found})
+        return rows
+
+    def _fitting(self, model: MeshModel, metrics: Sequence[str]) -> list[str]:
+        from meshgan.apps.measures import MEASURES
+
+        return [name for name in metrics if set(MEASURES[name].factors) <= set(model.factors)]
+
+    def _key(self, what: str, metrics: Sequence[str]) -> str:
+        everything = {**self.common, "of": what, "metrics": list(metrics)}
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _kept(self, name: str, key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        path = self.folder / f"{name}.json"
+        try:
+            kept = read_json(path) if path.exists() else {}
+        except FileFormatError as error:
+            log.warning("%s: measured again (%s)", path, error)
+            kept = {}
+        if kept.get("key") != key:
+            kept = {"key": key, "result": measure()}
+            write_json(path, kept)
+        return kept["result"]
+
+
+def _stored(scores: Scores) -> dict[str, Any]:
+    numbers = {
+        name: [one.mean, one.standard_error, one.count, one.interval]
+        for name, one in scores.numbers.items()
+    }
+    return {"numbers": numbers, "details": scores.details, "seconds": scores.seconds}
+
+
+def _restored(stored: Mapping[str, Any]) -> Scores:
+    numbers = {
+        name: Estimate(mean, error, count, None if interval is None else tuple(interval))
+        for name, (mean, error, count, interval) in stored["numbers"].items()
+    }
+    return Scores(numbers, dict(stored["details"]), dict(stored["seconds"]))
+
+
+def _plain(scores: Scores) -> dict[str, Any]:
+    return {
+        **{name: one.mean for name, one in scores.numbers.items()},
+        "interval": {name: list(one.interval_95) for name, one in scores.numbers.items()},
+        "details": scores.details,
+    }

@@ -1,0 +1,129 @@
+"""What a comparison leaves behind: compare.md, .csv, .json and .html, and its pictures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from meshgan.apps.compare_pictures import charts, labelled_expressions, random_faces
+from meshgan.apps.compare_table import (
+    CONTROLS,
+    PAPER,
+    TABLES,
+    Cells,
+    as_csv,
+    as_html,
+    as_markdown,
+    cells,
+)
+from meshgan.apps.contenders import Contender
+from meshgan.apps.face_model import FaceModel
+from meshgan.apps.report_page import Part, inline_picture, write_page
+from meshgan.apps.yardstick import Yardstick
+from meshgan.files import write_json, write_text
+from meshgan.pictures.paint import paint_template
+from meshgan.pictures.sheet import Sheet, save_png
+
+FOOTER = (
+    "Every number with its error, interval, seed and command: <code>compare.csv</code>; with all "
+    "curves: <code>compare.json</code>. ± is half the width of the 95 % interval."
+)
+SUMMARY = (
+    "{count} models, trained on {meshes:,} faces and scored by the same commands. Numbers stand "
+    "beside those of the training data and of real faces that no model saw."
+)
+
+
+def write_comparison(
+    out: Path, result: Mapping[str, Any], contenders: Sequence[Contender], yardstick: Yardstick
+) -> dict[str, str]:
+    """Write the tables, the page and the pictures.
+
+    Args:
+        out: folder; made if missing.
+        result: of ``apps.compare.compare``.
+        contenders: whose faces are drawn.
+        yardstick: for pictures that need the data.
+
+    Returns:
+        ``table`` and ``page``: paths.
+    """
+    tables = {table: cells(table, result) for table in (*TABLES, CONTROLS)}
+    tables = {table: found for table, found in tables.items() if found}
+    sections = []
+    for table, found in tables.items():
+        content = f'<div class="scroll">{as_html(found)}</div>'
+        sections.append(Part(table.name, table.title, content, table.text))
+    pictures = _sheets(contenders)
+    pictures.update(
+        {name: (title, "", picture, picture) for name, (title, picture) in charts(result).items()}
+    )
+    for name, (title, text, shown, saved) in pictures.items():
+        save_png(saved, out / "pictures" / f"{name}.png")
+        sections.append(Part(name, title, inline_picture(shown), text))
+    paper = _paper_table()
+    note = "On the data of the paper, which differ from these: compare ratios, not values."
+    sections.append(Part("paper", "The paper's own table", as_html(paper), note))
+    settings = result["settings"]
+    made = {**settings, "seconds": result["seconds"], "not available": result["not_available"]}
+    summary = SUMMARY.format(count=len(result["rows"]), meshes=settings["meshes"])
+    write_json(out / "compare.json", result)
+    write_text(out / "compare.csv", as_csv([*result["rows"], *result["controls"]]))
+    write_text(out / "compare.md", _markdown(tables, result, summary))
+    title = "How good are these models?"
+    write_page(out / "compare.html", sections, made, title, summary, _figures(result), FOOTER)
+    return {"table": str(out / "compare.md"), "page": str(out / "compare.html")}
+
+
+def _sheets(contenders: Sequence[Contender]) -> dict[str, tuple[str, str, Any, Any]]:
+    """Pictures by name: title, text, as shown on the page, as saved."""
+    faces = {one.title: FaceModel.load(one.run) for one in contenders}
+    if not faces:
+        return {}
+    paint = paint_template(next(iter(faces.values())).template)
+    models = {title: face.model for title, face in faces.items()}
+    sheets: dict[str, Sheet | None] = {
+        "random_faces": random_faces(models, paint),
+        "expressions": labelled_expressions(models, paint),
+    }
+    return {
+        name: (sheet.title, sheet.subtitle, sheet.draw(heading=False), sheet.draw())
+        for name, sheet in sheets.items()
+        if sheet is not None
+    }
+
+
+def _figures(result: Mapping[str, Any]) -> dict[str, str]:
+    first = result["rows"][0]
+    shown = {
+        "Dec-Id": ("decoupling_identity", 100.0, "%"),
+        "Dec-Exp": ("decoupling_expression", 100.0, "%"),
+        "Specificity": ("specificity", 1.0, "mm"),
+    }
+    return {
+        f"{name}, {first['title']}": f"{first[key] * scale:.4g} {unit}"
+        for name, (key, scale, unit) in shown.items()
+        if key in first
+    }
+
+
+def _markdown(tables: Mapping[Any, Cells], result: Mapping[str, Any], summary: str) -> str:
+    settings = result["settings"]
+    parts = ["# How good are these models?", summary]
+    for table, found in tables.items():
+        parts += [f"## {table.title}", table.text, as_markdown(found)]
+    parts += ["## The paper's own table", as_markdown(_paper_table())]
+    parts.append(
+        f"Command: `{settings['command']}`; seed {settings['seed']}; data {settings['content']}; "
+        f"{settings['pairs']:,} pairs, {settings['samples']:,} samples; meshgan "
+        f"{settings['version']}."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _paper_table() -> Cells:
+    head = ["", *(column.title for column in TABLES[0].columns)]
+    rows = [
+        [name, *("–" if value is None else f"{value:g}" for value in values)]
+        for name, values in PAPER.items()
+    ]
+    return [head, *rows]

@@ -1,0 +1,169 @@
+"""Expression transfer against the truth, and the part of it that no additive model can get right.
+
+People smile differently: what an expression does to a face depends on whose face it is. A
+parametric source knows the true answer, so a transfer has an error in mm. Of any grid of persons x
+expressions, the best additive description is row plus column; what is left is the interaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from meshgan.errors import InputError
+from meshgan.evaluation.estimate import batch_size
+from meshgan.evaluation.generalisation import MeshFitter
+from meshgan.evaluation.regions import RegionError, errors_by_region, region_errors
+from meshgan.evaluation.source_oracle import SHOWN, ParametricSource, true_grid
+from meshgan.models.base import MeshModel
+from meshgan.seeding import generator
+
+Regions = Mapping[str, Int[np.ndarray, " _"]]
+
+
+@dataclass(frozen=True, eq=False)
+class TransferCases:
+    """Transfers with a known answer; all (N, V, 3), mm.
+
+    Args:
+        expressive: the expression, on its source person.
+        rest: the source person at rest.
+        target: another person at rest.
+        truth: the target with the same facial actions.
+    """
+
+    expressive: Float[Tensor, "N V 3"]
+    rest: Float[Tensor, "N V 3"]
+    target: Float[Tensor, "N V 3"]
+    truth: Float[Tensor, "N V 3"]
+
+    def additive(self) -> Float[Tensor, "N V 3"]:
+        """Transfer by adding the source's displacement to the target."""
+        return self.target + (self.expressive - self.rest)
+
+
+def transfer_cases(
+    source: ParametricSource,
+    cases: int = 200,
+    persons: int = 30,
+    expressions: int = 30,
+    seed: int = 0,
+) -> TransferCases:
+    """Draw transfers between people that no data set holds.
+
+    Args:
+        source: knows the true answer.
+        cases: random pairs of different people with a random expression.
+        persons: to choose from, two or more.
+        expressions: to choose from.
+        seed: of people, expressions and pairs.
+
+    Raises:
+        InputError: a number is too small.
+    """
+    if cases < 1 or persons < 2 or expressions < 1:
+        raise InputError(
+            f"transfer: {cases} cases of {persons} persons with {expressions} expressions; "
+            "expected at least 1, 2 and 1"
+        )
+    grid = true_grid(source, persons, expressions, seed).unflatten(0, (persons, expressions))
+    calm = np.stack([source.neutral(seed, SHOWN + person) for person in range(persons)])
+    rng = generator(seed, "transfer cases")
+    giver = rng.integers(0, persons, cases)
+    taker = (giver + rng.integers(1, persons, cases)) % persons
+    shown = rng.integers(0, expressions, cases)
+    rest = torch.from_numpy(calm).float()
+    return TransferCases(grid[giver, shown], rest[giver], rest[taker], grid[taker, shown])
+
+
+def transfer_errors(
+    predicted: Float[Tensor, "N V 3"], truth: Float[Tensor, "_ _ 3"], regions: Regions
+) -> dict[str, RegionError]:
+    """Error of any transfer by region of the face, mm: ``regions.region_errors``."""
+    return region_errors(predicted, truth, regions)
+
+
+@torch.no_grad()
+def model_transfer(
+    model: MeshModel,
+    cases: TransferCases,
+    fit: MeshFitter,
+    expression: str = "expression",
+    keep_residual: bool = True,
+) -> Float[Tensor, "N V 3"]:
+    """Transfer by a model: fit both meshes, replace the target's expression code.
+
+    Args:
+        model: with the factor ``expression``.
+        cases: what to transfer.
+        fit: finds the codes of whole meshes.
+        expression: name of that factor.
+        keep_residual: add what the fit of the target could not show, so that the person stays.
+
+    Raises:
+        InputError: the model has no such factor.
+
+    Source: Fernández Abrevaya et al. 2019, Sec. 5.5, transfer by replacing the code.
+    """
+    if expression not in model.factors:
+        known = ", ".join(model.factors)
+        raise InputError(f"transfer: the model has no factor {expression}; it has {known}")
+    device = model.template_vertices.device
+    size = batch_size(len(model.template_vertices))
+    shown = []
+    for start in range(0, len(cases.truth), size):
+        some = slice(start, start + size)
+        with torch.enable_grad():
+            giver = fit(model, cases.expressive[some].to(device)).codes
+            taker = fit(model, cases.target[some].to(device)).codes
+        result = model.decode({**taker, expression: giver[expression]}).cpu()
+        if keep_residual:
+            result = result + (cases.target[some] - model.decode(taker).cpu())
+        shown.append(result)
+    return torch.cat(shown)
+
+
+def interaction(
+    grid: Float[Tensor, "P E V 3"],
+) -> Float[Tensor, "P E V 3"]:
+    """What is left of a grid of persons x expressions when row and column effects are taken out.
+
+    minimise sum_pe ||x_pe - a_p - b_e||^2 over a, b: the best possible additive model of these
+    very faces. A small grid shows less than there is: the squares by (1 - 1/P)(1 - 1/E).
+
+    Raises:
+        InputError: fewer than two rows or columns.
+
+    Source: two-way analysis of variance without replication.
+    """
+    if min(grid.shape[:2]) < 2:
+        raise InputError(
+            f"interaction: {grid.shape[0]} persons with {grid.shape[1]} expressions, expected at "
+            "least two of each"
+        )
+    persons = grid.mean(dim=1, keepdim=True)
+    expressions = grid.mean(dim=0, keepdim=True)
+    return grid - persons - expressions + persons.mean(dim=0, keepdim=True)
+
+
+def source_interaction(
+    source: ParametricSource,
+    regions: Regions,
+    persons: int = 30,
+    expressions: int = 30,
+    seed: int = 0,
+) -> dict[str, RegionError]:
+    """Interaction of persons and expressions in a source, by region of the face, mm.
+
+    Args:
+        source: shows any person with any expression.
+        regions: vertex ids by name.
+        persons: rows of the grid.
+        expressions: columns of the grid.
+        seed: of people and expressions.
+    """
+    grid = true_grid(source, persons, expressions, seed).unflatten(0, (persons, expressions))
+    return errors_by_region(interaction(grid).flatten(0, 1), regions)

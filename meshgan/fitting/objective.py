@@ -1,0 +1,126 @@
+"""What a fit minimises: weighted squared distances of points plus a penalty on the unknowns."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from meshgan.fitting.points import SurfacePoints
+from meshgan.models.base import Codes, MeshModel
+
+
+@runtime_checkable
+class PointFunction(Protocol):
+    """Unknowns in, points out; one row per face, and rows do not depend on each other.
+
+    ``size``: number p of the unknowns of a face. A pose, a camera or a scale is another function
+    around this one, whose unknowns stand after those it wraps.
+    """
+
+    size: int
+
+    def __call__(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L 3"]:
+        """Where the points are, mm."""
+        ...
+
+
+class ModelPoints:
+    """Points of a model's faces as a function of the codes, side by side."""
+
+    def __init__(self, model: MeshModel, points: SurfacePoints) -> None:
+        self.model, self.points = model, points
+        self.size = sum(model.code_sizes.values())
+
+    def __call__(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L 3"]:
+        """Where the points are, mm."""
+        return self.points.locate(self.model, split_codes(unknowns, self.model))
+
+
+def split_codes(joined: Float[Tensor, "B d"], model: MeshModel) -> Codes:
+    """Codes by name from codes side by side, in the order of ``code_sizes``."""
+    parts = joined.split(list(model.code_sizes.values()), dim=1)
+    return dict(zip(model.code_sizes, parts, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class LeastSquares:
+    """One problem per row: minimise sum_i w_i |p_i(x) - t_i|^2 + sum_j c_j x_j^2 over x.
+
+    Args:
+        function: p, from unknowns to points.
+        targets: t (B, L, 3), mm; finite, also where the weight is 0.
+        weights: w (B, L), 0 or more.
+        penalties: c (p,), mm^2 per squared unit of each unknown.
+
+    Source: Fernández Abrevaya et al. 2019, Eq. 13 (w = 1, c = lambda).
+    """
+
+    function: PointFunction
+    targets: Float[Tensor, "B L 3"]
+    weights: Float[Tensor, "B L"]
+    penalties: Float[Tensor, " p"]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: Int[Tensor, " b"] | slice) -> "LeastSquares":
+        """Some of the problems."""
+        return replace(self, targets=self.targets[rows], weights=self.weights[rows])
+
+    def values(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, " B"]:
+        """The objective of each row, mm^2."""
+        squared = (self.function(unknowns) - self.targets).square().sum(dim=2)
+        return (self.weights * squared).sum(dim=1) + (self.penalties * unknowns.square()).sum(dim=1)
+
+    def gradients(
+        self, unknowns: Float[Tensor, "B p"]
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, "B p"]]:
+        """Objective of each row and its gradient."""
+        with torch.enable_grad():
+            x = unknowns.detach().requires_grad_(True)
+            values = self.values(x)
+            (gradient,) = torch.autograd.grad(values.sum(), x)
+        return values.detach(), gradient
+
+    def curvatures(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B p p"]:
+        """Gauss-Newton approximation of half the second derivative, float64."""
+        jacobian = point_jacobian(self.function, unknowns) * self.weights.sqrt()[..., None, None]
+        rows = jacobian.flatten(1, 2)
+        curvature = (rows.transpose(1, 2) @ rows).double()
+        return curvature + torch.diag(self.penalties.double())
+
+
+def point_jacobian(
+    function: PointFunction, unknowns: Float[Tensor, "B p"]
+) -> Float[Tensor, "B L 3 p"]:
+    """Derivative of every point of a face by every unknown of that face.
+
+    Forward mode: one directional derivative per unknown, for all faces at once. Functions with a
+    step that has none (sparse products) are differentiated twice in reverse instead.
+    """
+    directions = torch.eye(unknowns.shape[1], dtype=unknowns.dtype, device=unknowns.device)
+
+    def along(direction: Tensor) -> Tensor:
+        return torch.func.jvp(function, (unknowns,), (direction.expand_as(unknowns),))[1]
+
+    try:
+        columns = torch.func.vmap(along)(directions)
+    except (NotImplementedError, RuntimeError):
+        columns = _columns_in_reverse(function, unknowns, directions)
+    return columns.detach().permute(1, 2, 3, 0)
+
+
+def _columns_in_reverse(function: PointFunction, unknowns: Tensor, directions: Tensor) -> Tensor:
+    """J v as the derivative by u of u^T J v."""
+    with torch.enable_grad():
+        x = unknowns.detach().requires_grad_(True)
+        points = function(x)
+        u = torch.zeros_like(points, requires_grad=True)
+        (pulled,) = torch.autograd.grad(points, x, u, create_graph=True)
+        columns = [
+            torch.autograd.grad(pulled, u, direction.expand_as(x), retain_graph=True)[0]
+            for direction in directions
+        ]
+    return torch.stack(columns)

@@ -25,7 +25,11 @@ from meshgan.training.tasks.embedding import NET, embed_faces
 
 log = logging.getLogger(__name__)
 KIND = "embedding"
-LENGTH = ("iterations", "minutes", "devices", "accelerator")
+MAY_DIFFER = (
+    *("iterations", "minutes", "devices", "accelerator"),
+    *("log_every", "preview_every", "validate_every", "save_every", "keep_states"),
+)
+"""Settings of the training by which a network is no other one: its length, and what is told."""
 
 
 class TrainedEmbedder:
@@ -150,7 +154,7 @@ def _is_finished(run: Path, wanted: Config, store: Store) -> bool:
     if not folder.config_file.exists():
         return False
     found = read_config(None, folder.config_file)
-    if _without_length(found) != _without_length(wanted):
+    if _what_counts(found) != _what_counts(wanted):
         raise InputError(
             f"{run}: holds a network with other settings; choose another folder, or delete it"
         )
@@ -164,7 +168,7 @@ def _is_finished(run: Path, wanted: Config, store: Store) -> bool:
     return done and found.train.iterations >= wanted.train.iterations
 
 
-def _without_length(config: Any) -> dict[str, Any]:
+def _what_counts(config: Any) -> dict[str, Any]:
     values = configuration.values_of(config)
-    kept = {name: value for name, value in values["train"].items() if name not in LENGTH}
+    kept = {name: value for name, value in values["train"].items() if name not in MAY_DIFFER}
     return {**values, "train": kept, "epochs": None}

@@ -15,6 +15,7 @@ from meshgan.data.dataset import MeshDataset
 from meshgan.data.store import Store
 from meshgan.data.synthetic.extreme import BLENDS, EXTREME, extreme_faces
 from meshgan.data.synthetic.plan import FRESH_PEOPLE
+from meshgan.data.synthetic.source import FaceSource
 from meshgan.data.template import Template
 from meshgan.errors import InputError
 from meshgan.evaluation.reconstruction import (
@@ -87,6 +88,7 @@ def reconstruction_targets(
     if not template.name.startswith("anny_"):
         return _most_expressive(store, people, faces, ids)
     source = default_source(template.name, template.topology_hash)
+    assert isinstance(source, FaceSource)
     each = min(len(EXTREME), -(-faces // people))
     shown = extreme_faces(
         source, range(RECONSTRUCTED, RECONSTRUCTED + people), seed, tuple(EXTREME)[:each]
@@ -171,6 +173,7 @@ def reconstruction_sheet(
     template: Template,
     faces: int = 5,
     size_px: int = 150,
+    lambdas: Sequence[float] | None = None,
 ) -> Sheet:
     """The truth, then each model's reconstruction at each lambda beside its error in colour.
 
@@ -181,14 +184,17 @@ def reconstruction_sheet(
         template: for colours.
         faces: how many of the targets to show, spread over them.
         size_px: side of one picture.
+        lambdas: which of them to show, all if None: two columns for each model and lambda.
     """
-    rows = np.linspace(0, len(targets.vertices) - 1, min(faces, len(targets.vertices)))
-    chosen = torch.from_numpy(rows.round().astype(np.int64))
+    count = len(targets.vertices)
+    shown_faces = min(faces, count)
+    chosen = torch.arange(shown_faces) * (count // shown_faces + 1) % count  # other expressions
     truth = targets.vertices[chosen]
     made = {
         (name, value): _decode(models[name], result, chosen)
         for name, by_lambda in results.items()
         for value, result in by_lambda.items()
+        if lambdas is None or value in lambdas
     }
     distances = torch.cat([(shown - truth).norm(dim=-1) for shown in made.values()])
     most = max(1.0, float(np.quantile(distances.numpy(), 0.98).round()))

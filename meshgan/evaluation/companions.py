@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 Measured = TypeVar("Measured")
 SAMPLES = 1000
-HELD_OUT = 60  # faces whose codes are fitted
+HELD_OUT = 40  # faces whose codes are fitted
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,7 @@ nothing (what the network accepts anyway). Read it with diversity: a collapsed m
 perfectly.
 """
 
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,8 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from meshgan.errors import InputError, ShapeError
-from meshgan.evaluation.bootstrap import bootstrap
-from meshgan.evaluation.estimate import Estimate, batch_size
+from meshgan.evaluation.decoupling_result import Decoupling, judge
+from meshgan.evaluation.estimate import batch_size
 from meshgan.geometry.mesh import topology_hash
 from meshgan.models.base import Codes, MeshModel
 from meshgan.reporting import progress
@@ -41,85 +40,6 @@ class FaceEmbedder(Protocol):
     def embed(self, vertices: Float[Tensor, "B V 3"]) -> Float[Tensor, "B d"]:
         """Embeddings on the CPU of any number of faces, mm."""
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class Decoupling:
-    """How alike n faces and their m companions each are.
-
-    Args:
-        factor: what they share.
-        threshold: distance below which two faces count as alike.
-        distances: of each face (row) to each of its companions (n, m).
-        between: of each face to every other one (n, n): pairs that share nothing.
-        interval: 95 % interval of the share, by bootstrap over the n faces.
-        chance_interval: of the chance level, likewise.
-        seed: of all draws.
-    """
-
-    factor: str
-    threshold: float
-    distances: Float[np.ndarray, "n m"]
-    between: Float[np.ndarray, "n n"]
-    interval: tuple[float, float]
-    chance_interval: tuple[float, float]
-    seed: int
-
-    @property
-    def shares(self) -> Float[np.ndarray, " n"]:
-        """Of each face, the share of its companions that are alike, 0 to 1."""
-        return (self.distances < self.threshold).mean(axis=1)
-
-    @property
-    def share(self) -> float:
-        """Of all (face, companion) pairs: the metric, 0 to 1."""
-        return float(self.shares.mean())
-
-    @property
-    def chance(self) -> float:
-        """Share of the pairs that share nothing and count as alike all the same, 0 to 1."""
-        return float(_chances(self.between, self.threshold).mean())
-
-    @property
-    def distance(self) -> float:
-        """Mean distance of faces and companions, 0 to 2."""
-        return float(self.distances.mean())
-
-    @property
-    def distance_between(self) -> float:
-        """Mean distance of faces that share nothing, 0 to 2."""
-        return float(_others(self.between).mean())
-
-    @property
-    def estimate(self) -> Estimate:
-        """The share with its standard error over the faces."""
-        return Estimate.of(torch.from_numpy(self.shares))
-
-    def farthest(self, count: int) -> list[tuple[int, int, float]]:
-        """The worst pairs: face, companion, distance; the farthest apart first.
-
-        One pair for each face, so that a single odd face does not fill the list.
-        """
-        companion = self.distances.argmax(axis=1)
-        distance = self.distances.max(axis=1)
-        order = np.argsort(-distance, kind="stable")[:count]
-        return [(int(k), int(companion[k]), float(distance[k])) for k in order]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values; shares are 0 to 1."""
-        return {
-            "factor": self.factor,
-            "share": self.share,
-            "interval": list(self.interval),
-            "chance": self.chance,
-            "chance_interval": list(self.chance_interval),
-            "distance": self.distance,
-            "distance_between": self.distance_between,
-            "threshold": self.threshold,
-            "faces": len(self.distances),
-            "companions": self.distances.shape[1],
-            "seed": self.seed,
-        }
 
 
 def decoupling(
@@ -159,7 +79,9 @@ def decoupling(
     for face in progress(range(faces), f"decoupling of {factor}", unit="face"):
         others = companion_codes(model, codes, factor, face, companions, seed)
         rows.append(_distances(base[face : face + 1], _embed(model, embedder, others)))
-    return _judge(embedder, np.concatenate(rows), _distances(base, base), seed)
+    return judge(
+        embedder.factor, embedder.threshold, np.concatenate(rows), _distances(base, base), seed
+    )
 
 
 def data_decoupling(
@@ -203,7 +125,7 @@ def data_decoupling(
     between = _distances(base, base)
     alike = data.labels[chosen][:, None] == data.labels[chosen]
     between[alike] = np.nan  # they do share something
-    return _judge(embedder, distances, between, seed)
+    return judge(embedder.factor, embedder.threshold, distances, between, seed)
 
 
 def face_codes(model: MeshModel, faces: int, seed: int) -> Codes:
@@ -232,34 +154,6 @@ def _embed(model: MeshModel, embedder: FaceEmbedder, codes: Codes) -> Tensor:
         some = {name: code[start : start + size] for name, code in codes.items()}
         parts.append(embedder.embed(model.decode(some)))
     return torch.cat(parts)
-
-
-def _judge(
-    embedder: FaceEmbedder, distances: np.ndarray, between: np.ndarray, seed: int
-) -> Decoupling:
-    shares = (distances < embedder.threshold).mean(axis=1)
-    chances = _chances(between, embedder.threshold)
-    return Decoupling(
-        embedder.factor,
-        embedder.threshold,
-        distances,
-        between,
-        bootstrap(shares, np.mean, generator(seed, "bootstrap")),
-        bootstrap(chances, np.mean, generator(seed, "bootstrap")),
-        seed,
-    )
-
-
-def _others(between: np.ndarray) -> np.ndarray:
-    """Distances to other faces that share nothing."""
-    other = ~np.eye(len(between), dtype=bool) & np.isfinite(between)
-    return between[other]
-
-
-def _chances(between: np.ndarray, threshold: float) -> np.ndarray:
-    """Of each face, the share of the others that are alike though they share nothing."""
-    counted = ~np.eye(len(between), dtype=bool) & np.isfinite(between)
-    return ((between < threshold) & counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
 
 
 def _distances(first: Tensor, second: Tensor) -> np.ndarray:

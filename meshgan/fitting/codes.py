@@ -210,23 +210,22 @@ def check_targets(
             f"fit: targets {tuple(targets.shape)} for {count} points; expected (faces, {count}, 3) "
             "with at least one face"
         )
-    if weights is None:
-        weights = targets.new_ones(faces, count)
-    if weights.shape not in ((count,), (faces, count)):
+    given = targets.new_ones(faces, count) if weights is None else weights
+    if given.shape not in ((count,), (faces, count)):
         raise ShapeError(
-            f"fit: weights {tuple(weights.shape)}, expected ({count},) or ({faces}, {count})"
+            f"fit: weights {tuple(given.shape)}, expected ({count},) or ({faces}, {count})"
         )
-    weights = weights.expand(faces, count)
-    if not bool((weights.isfinite() & (weights >= 0)).all()):
+    given = given.expand(faces, count)
+    if not bool((given.isfinite() & (given >= 0)).all()):
         raise InputError("fit: weights must be finite and 0 or more")
-    astray = ~targets.isfinite().all(dim=2) & (weights > 0)
+    astray = ~targets.isfinite().all(dim=2) & (given > 0)
     if bool(astray.any()):
         face, point = astray.nonzero()[0].tolist()
         raise InputError(
             f"fit: {int(astray.sum()):,} of {astray.numel():,} targets are not finite (first: "
             f"point {point} of face {face}); give missing points the weight 0"
         )
-    return weights
+    return given
 
 
 def penalties_of(

@@ -1,7 +1,7 @@
 """Codes of whole registered meshes: every vertex is a landmark."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from meshgan.errors import InputError, ShapeError
@@ -11,10 +11,10 @@ from meshgan.fitting.points import SurfacePoints
 from meshgan.fitting.solvers import Solution, levenberg_marquardt
 from meshgan.models.base import Codes, MeshModel
 
-SAMPLED = 256  # vertices that show how the face bends: three numbers each, for some 85 unknowns
+FEW, MANY = 256, 1024  # vertices of the first steps, and of the curvature of the last ones
 COORDINATES_AT_ONCE = 3_000_000
-FIRST_STEPS, LAST_STEPS = 40, 20
-ROUGH, FINE = 1e-3, 1e-4  # relative decrease below which a face has settled, on the part and on all
+FIRST_STEPS, LAST_STEPS, ROUNDS = 40, 8, 4
+ROUGH, FINE = 1e-3, 1e-4  # relative decrease of a round, and of a step, of a face that has settled
 
 
 def fit_meshes(
@@ -27,8 +27,8 @@ def fit_meshes(
 ) -> Fit:
     """Minimise sum_v |v(z) - target_v|^2 + lambda |z|^2 over the codes z of each mesh.
 
-    First on a random part of the vertices, then on all, where the curvature is still that of the
-    part: a step costs little more than decoding the face, and a linear model is solved by the
+    First on a few random vertices, then on all, with a curvature that more of them give now and
+    then: most steps cost little more than decoding the face. A linear model is solved by the
     first few.
 
     Args:
@@ -54,13 +54,11 @@ def fit_meshes(
     if restarts < 1:
         raise InputError(f"fit: {restarts} starts, expected 1 or more")
     device = model.template_vertices.device
-    rng = torch.Generator().manual_seed(0) if rng is None else rng
+    draws = torch.Generator().manual_seed(0) if rng is None else rng
     everything = SurfacePoints.at_vertices(torch.arange(count, device=device))
     weights = check_targets(vertices, everything, None)
-    order = torch.randperm(count, generator=rng, device=rng.device).to(device)
-    part = order[: min(count, SAMPLED)].sort().values
-    share = count / len(part)
-    first = draw_starts(model, len(vertices), restarts, rng, start)
+    order = torch.randperm(count, generator=draws, device=draws.device).to(device)
+    first = draw_starts(model, len(vertices), restarts, draws, start)
     if start is None:
         first[::restarts] = 0
     each = len(first) // len(vertices)
@@ -68,15 +66,12 @@ def fit_meshes(
     whole = LeastSquares(
         ModelPoints(model, everything), vertices.to(first), weights.to(first), penalties
     )
-    sampled = LeastSquares(
-        ModelPoints(model, SurfacePoints.at_vertices(part)),
-        vertices[:, part].to(first),
-        share * weights[:, part].to(first),
-        penalties,
-    )
+    few, many = (_part_of(whole, model, order[:size]) for size in (FEW, MANY))
     size = max(1, COORDINATES_AT_ONCE // (3 * count))
     found = [
-        _fit_some(whole.take(rows), sampled.take(rows), first[each * k : each * (k + size)])
+        _fit_some(
+            whole.take(rows), few.take(rows), many.take(rows), first[each * k : each * (k + size)]
+        )
         for k in range(0, len(vertices), size)
         for rows in [slice(k, k + size)]
     ]
@@ -89,14 +84,37 @@ def fit_meshes(
     return summarise(model, whole, solution)
 
 
-def _fit_some(whole: LeastSquares, sampled: LeastSquares, start: Tensor) -> Solution:
+def _part_of(whole: LeastSquares, model: MeshModel, ids: Int[Tensor, " L"]) -> LeastSquares:
+    """The problem on some vertices, weighed such that they stand for all."""
+    share = whole.targets.shape[1] / len(ids)
+    return LeastSquares(
+        ModelPoints(model, SurfacePoints.at_vertices(ids)),
+        whole.targets[:, ids],
+        share * whole.weights[:, ids],
+        whole.penalties,
+    )
+
+
+def _fit_some(
+    whole: LeastSquares, few: LeastSquares, many: LeastSquares, start: Float[Tensor, "n p"]
+) -> Solution:
     each = len(start) // len(whole)
     faces = torch.arange(len(whole), device=start.device)
     rough = levenberg_marquardt(
-        sampled.take(faces.repeat_interleave(each)), start, FIRST_STEPS, tolerance=ROUGH
+        few.take(faces.repeat_interleave(each)), start, FIRST_STEPS, tolerance=ROUGH
     )
     best = each * faces + rough.objective.view(len(whole), each).argmin(dim=1)
-    fine = levenberg_marquardt(whole, rough.unknowns[best], LAST_STEPS, sampled, FINE)
-    return Solution(
-        fine.unknowns, fine.objective, fine.converged, rough.iterations + fine.iterations
-    )
+    x, steps = rough.unknowns[best].clone(), rough.iterations
+    value = x.new_full((len(x),), torch.inf)
+    converged = torch.zeros_like(value, dtype=torch.bool)
+    for _ in range(ROUNDS):
+        rows = (~converged).nonzero()[:, 0]
+        if len(rows) == 0:
+            break
+        curvatures = many.take(rows).curvatures(x[rows])
+        fine = levenberg_marquardt(whole.take(rows), x[rows], LAST_STEPS, curvatures, FINE)
+        still = value[rows] - fine.objective <= ROUGH * fine.objective  # false in the first round
+        x[rows], value[rows] = fine.unknowns, fine.objective
+        converged[rows] = fine.converged | still
+        steps += fine.iterations
+    return Solution(x, value, converged, steps)

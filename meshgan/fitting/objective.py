@@ -10,6 +10,8 @@ from torch import Tensor
 from meshgan.fitting.points import SurfacePoints
 from meshgan.models.base import Codes, MeshModel
 
+DERIVATIVES_AT_ONCE = 8_000_000  # 32 MB in float32, a few times over
+
 
 @runtime_checkable
 class PointFunction(Protocol):
@@ -86,6 +88,14 @@ class LeastSquares:
 
     def curvatures(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B p p"]:
         """Gauss-Newton approximation of half the second derivative, float64."""
+        each = max(1, DERIVATIVES_AT_ONCE // (self.targets[0].numel() * unknowns.shape[1]))
+        parts = [
+            self.take(slice(k, k + each))._curvatures(unknowns[k : k + each])
+            for k in range(0, len(unknowns), each)
+        ]
+        return torch.cat(parts)
+
+    def _curvatures(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B p p"]:
         jacobian = point_jacobian(self.function, unknowns) * self.weights.sqrt()[..., None, None]
         rows = jacobian.flatten(1, 2)
         curvature = (rows.transpose(1, 2) @ rows).double()

@@ -72,7 +72,7 @@ def levenberg_marquardt(
     problem: LeastSquares,
     start: Float[Tensor, "B p"],
     iterations: int = LM_ITERATIONS,
-    metric: LeastSquares | None = None,
+    curvatures: Float[Tensor, "B p p"] | None = None,
     tolerance: float = SETTLED,
 ) -> Solution:
     """Damped Gauss-Newton steps; each face has its own damping and stops when it has settled.
@@ -81,8 +81,8 @@ def levenberg_marquardt(
         problem: B of them.
         start: where to begin.
         iterations: the largest number of steps tried.
-        metric: problems whose curvature stands in for that of ``problem``, for example on some of
-            its points with larger weights; the gradient is always that of ``problem``.
+        curvatures: to use in every step instead of computing them anew; need only be roughly
+            right, the gradient decides where the steps end.
         tolerance: a face has settled when a step promises no larger relative decrease.
 
     Source: Marquardt 1963, An algorithm for least-squares estimation of nonlinear parameters
@@ -90,7 +90,6 @@ def levenberg_marquardt(
     ``LONGEST_STEP``, so that a flat direction cannot throw a face out of the model's range.
     """
     x = start.detach().clone()
-    curved = problem if metric is None else metric
     value, gradient = problem.gradients(x)
     damping = torch.full(value.shape, FIRST_DAMPING, dtype=torch.float64, device=x.device)
     refused = torch.zeros_like(value)
@@ -98,10 +97,11 @@ def levenberg_marquardt(
     done = 0
     while done < iterations and bool(moving.any()):
         rows = moving.nonzero()[:, 0]
-        curvature = curved.take(rows).curvatures(x[rows])
+        some = problem.take(rows)
+        curvature = some.curvatures(x[rows]) if curvatures is None else curvatures[rows]
         step, expected = _damped_step(curvature, gradient[rows], damping[rows])
         tried = x[rows] + step.to(x)
-        new_value, new_gradient = problem.take(rows).gradients(tried)
+        new_value, new_gradient = some.gradients(tried)
         better = new_value < value[rows]
         still = expected <= tolerance * value[rows]
         x[rows] = torch.where(better[:, None], tried, x[rows])

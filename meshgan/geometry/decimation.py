@@ -59,7 +59,7 @@ def decimate(vertices: Vertices, faces: Faces, target: int) -> CoarseMesh:
             f"{target:,}; the mesh must be a manifold with enough triangles"
         )
     coarse = np.ascontiguousarray(coarse)
-    left = np.ascontiguousarray(left, dtype=np.int64)
+    left = np.asarray(left).astype(np.int64, order="C")
     fine = np.ascontiguousarray(fine)
     down = _barycentric_map(fine, faces, coarse)
     return CoarseMesh(coarse, left, down, _barycentric_map(coarse, left, fine))

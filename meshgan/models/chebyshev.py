@@ -1,5 +1,7 @@
 """Convolution on a mesh: polynomials of its graph Laplacian, a few sparse products each."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -161,30 +163,48 @@ class _Convolution(torch.autograd.Function):
         order, inputs, outputs = weight.shape
         gradient = gradient.contiguous()
         if torch.is_grad_enabled():  # a gradient that is itself to be differentiated
-            if needs_weight:
-                raise NotImplementedError("second derivatives by the weights of a convolution")
-            return _Convolution.apply(gradient, weight.transpose(1, 2), laplacian), None, None
+            by_weight = _WeightGradient.apply(values, gradient, laplacian, order)
+            by_values = _Convolution.apply(gradient, weight.transpose(1, 2), laplacian)
+            return by_values, by_weight if needs_weight else None, None
         if not needs_weight:
             return _convolve(gradient, weight.transpose(1, 2), laplacian), None, None
-        rows, turned = values.reshape(-1, inputs), gradient.reshape(-1, outputs)
-        if not needs_values and inputs < outputs:
-            stack = _stacked_terms(values, laplacian, order)
-            return None, (stack.T @ turned).view(weight.shape), None
-        values_gradient = torch.zeros_like(rows) if needs_values else None
+        rows = values.reshape(-1, inputs)
+        if not needs_values:
+            return None, _weight_gradient(values, gradient, laplacian, order), None
+        values_gradient = torch.zeros_like(rows)
         if outputs <= NARROW:
             stack = _stacked_terms(gradient, laplacian, order)
-            if values_gradient is not None:
-                beside = weight.transpose(1, 2).reshape(order * outputs, inputs)
-                torch.mm(stack, beside, out=values_gradient)
+            beside = weight.transpose(1, 2).reshape(order * outputs, inputs)
+            torch.mm(stack, beside, out=values_gradient)
             weight_gradient = (rows.T @ stack).view(inputs, order, outputs).transpose(0, 1)
         else:
             weight_gradient = torch.empty_like(weight)
             for k, term in enumerate(_chebyshev_terms(gradient, laplacian, order)):
                 torch.mm(rows.T, term, out=weight_gradient[k])
-                if values_gradient is not None:
-                    values_gradient.addmm_(term, weight[k].T)
-        shaped = None if values_gradient is None else values_gradient.view(values.shape)
-        return shaped, weight_gradient, None
+                values_gradient.addmm_(term, weight[k].T)
+        return values_gradient.view(values.shape), weight_gradient, None
+
+
+class _WeightGradient(torch.autograd.Function):
+    """dW within a gradient that is differentiated again; itself it is not differentiable."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor, gradient: Tensor, laplacian: Tensor, order: int) -> Tensor:
+        return _weight_gradient(values, gradient, laplacian, order)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        raise NotImplementedError("second derivatives by the weights of a convolution")
+
+
+def _weight_gradient(values: Tensor, gradient: Tensor, laplacian: Tensor, order: int) -> Tensor:
+    """dW_k = x^T T_k(L) g = (T_k(L) x)^T g: polynomials of whichever has fewer channels."""
+    inputs, outputs = values.shape[2], gradient.shape[2]
+    rows, turned = values.reshape(-1, inputs), gradient.reshape(-1, outputs)
+    if inputs < outputs:
+        terms = _chebyshev_terms(values, laplacian, order)
+        return torch.stack([term.T @ turned for term in terms])
+    return torch.stack([rows.T @ term for term in _chebyshev_terms(gradient, laplacian, order)])
 
 
 def _convolve(values: Tensor, weight: Tensor, laplacian: Tensor) -> Tensor:
@@ -212,7 +232,7 @@ def _stacked_terms(values: Tensor, laplacian: Tensor, order: int) -> Tensor:
     return stack.view(-1, order * channels)
 
 
-def _chebyshev_terms(values: Tensor, laplacian: Tensor, order: int):
+def _chebyshev_terms(values: Tensor, laplacian: Tensor, order: int) -> Iterator[Tensor]:
     """T_0 x, T_1 x, ... as rows (V B, C), by T_k = 2 L T_k-1 - T_k-2.
 
     Each is only good until the next but one: two pieces of memory are used in turn.

@@ -1,12 +1,12 @@
 """The additive control: linear, whitened, spread like its source, decoupled by construction."""
 
+import numpy as np
 import pytest
 import torch
 
 from meshgan.data.synthetic.plan import FRESH_PEOPLE
-from meshgan.data.synthetic.source import open_source
 from meshgan.errors import InputError, ShapeError
-from meshgan.evaluation.additive_control import AdditiveOracle, oracle_additive
+from meshgan.evaluation.additive_control import POSED, AdditiveOracle, oracle_additive
 from meshgan.evaluation.oracle import model_decoupling
 from meshgan.evaluation.oracle_motion import model_motion
 from meshgan.evaluation.source_oracle import fit_source_oracle
@@ -67,29 +67,42 @@ def test_people_of_data_sets_are_not_met(model):
     assert min(source.met) >= FRESH_PEOPLE + 400_000
 
 
-def test_label_codes_show_the_label():
-    source = open_source("low")
-    mesh = source.template.mesh
-    control = oracle_additive(
-        source,
-        torch.from_numpy(mesh.vertices).float(),
-        torch.from_numpy(mesh.faces),
-        {"identity": 20, "expression": 10},
-        people=80,
-    )
-    names = control.factors["expression"]
+def mean_at_rest(source, people):
+    return np.mean([source.neutral(0, POSED + k) for k in range(people)], axis=0)
+
+
+class LabelledSource(LinearSource):
+    """Above 0 along the first expression mode is one label, below the next; 2 along the second."""
+
+    def stream(self, plan, seed=0):
+        for rows in super().stream(plan, seed):
+            rows.extras["actions"][:, 1] += 2
+            rows.labels["expression"] = np.where(rows.extras["actions"][:, 0] > 0, 0, 1)
+            yield rows
+
+
+def test_label_codes_show_the_mean_of_their_label(model):
+    source = LabelledSource(model)
+    control = oracle_additive(source, model.template_vertices, model.faces, SIZES, people=200)
     codes = control.label_codes("expression")
-    lips = torch.from_numpy(source.template.landmarks["ibug68"][[48, 54, 62, 66]])
-    shown = control.decode_at({"identity": torch.zeros(len(codes), 20), "expression": codes}, lips)
-    width = shown[:, 1, 0] - shown[:, 0, 0]  # right to left corner of the mouth
-    smile, calm = names.index("happiness"), names.index("neutral")
-    assert width[smile] > width[calm] + 3
-    opened = shown[:, 2, 1] - shown[:, 3, 1]
-    assert opened[names.index("surprise")] > opened[calm] + 5
-    people = control.label_codes("identity")
-    torch.testing.assert_close(
-        people.T.cov(correction=0), torch.eye(20), atol=1e-3, rtol=0
-    )  # whitened
+    assert codes.shape == (len(control.factors["expression"]), 4)
+    assert (codes[2:] == 0).all()  # nobody shows these: the mean of all
+    calm = torch.zeros(2, 6)
+    shown = control.decode({"identity": calm, "expression": codes[:2]}).double()
+    half_normal = (2 / np.pi) ** 0.5  # mean of N(0, 1) above 0
+    expected = 2 * half_normal * model.modes["expression"][0]
+    assert (shown[0] - shown[1] - expected).norm() < 0.15 * expected.norm()
+    moved = control.mean.double() - torch.from_numpy(mean_at_rest(source, 200))
+    on_average = 2 * model.modes["expression"][1]
+    assert (moved - on_average).norm() < 0.2 * on_average.norm()
+
+
+def test_codes_of_people_are_white(control):
+    people = control.label_codes("identity").double()
+    assert people.shape == (150, 6)
+    assert control.factors["identity"][0].startswith("person")
+    white = people.T.cov(correction=0)
+    torch.testing.assert_close(white, torch.eye(6).double(), atol=1e-3, rtol=0)
 
 
 def test_refuses_bad_input(model):

@@ -58,6 +58,15 @@ def test_radius_is_the_smallest_but_k(seed, neighbours):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_stops_only_when_no_bound_is_below_the_best(monkeypatch):
+    monkeypatch.setattr("meshgan.evaluation.neighbours.TOGETHER", 1)  # asks after every mesh
+    meshes = np.zeros((3, 2, 3), dtype=np.float32)
+    meshes[1, :, 0] = 1.9, -0.1  # bound 0.9, asked first, at distance 1
+    meshes[2, :, 0] = 0.98, 0.98  # bound 0.98, and so is its distance
+    found = neighbour_radius(GroupedMeshes.of(meshes, groups=1), 1)
+    assert found[0] == pytest.approx(0.98)
+
+
 def test_faces_of_one_person_are_no_neighbours(faces):
     people = np.arange(60) // 7
     distances = all_distances(faces, faces)

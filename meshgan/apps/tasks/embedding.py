@@ -1,7 +1,7 @@
 """An embedding network: its settings, what comes before its training, and its judgement after."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from meshgan.apps.prepare import Prepared, with_length
 from meshgan.apps.run_config import RunConfig
 from meshgan.config import require
 from meshgan.data.dataset import MeshDataset
+from meshgan.data.splits import Split
 from meshgan.data.store import Store
 from meshgan.data.template import Template
 from meshgan.errors import InputError
@@ -129,7 +130,7 @@ def normal_maps(template: Template, size_px: int) -> NormalMaps:
     return NormalMaps(vertices, torch.from_numpy(template.mesh.faces), size_px)
 
 
-def held_out(store: Store, factor: str, parts: tuple[str, ...]) -> LabelledFaces:
+def held_out(store: Store, factor: str, parts: Sequence[Split]) -> LabelledFaces:
     """Labelled faces of the people in some parts, from which the threshold comes.
 
     Raises:
@@ -180,7 +181,8 @@ def write_verification(
 def _by_part(store: Store, config: Config, embed: Embed) -> dict[str, Verification]:
     """Each held-out part on its own, as far as it has pairs."""
     found = {}
-    for part in ("validation", "test"):
+    both: tuple[Split, ...] = ("validation", "test")
+    for part in both:
         try:
             faces = held_out(store, config.model.factor, (part,))
         except InputError as error:

@@ -7,6 +7,7 @@ from meshgan.apps.run_config import RunConfig
 from meshgan.apps.tasks.pca import LinearModelConfig, linear_facts, linear_start, template_tensors
 from meshgan.config import require
 from meshgan.data.store import Store
+from meshgan.errors import ConfigError
 from meshgan.models.baselines.multilinear import MultilinearFaces
 from meshgan.models.baselines.tucker import fit_tucker
 
@@ -23,9 +24,13 @@ class ModelConfig(LinearModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if len(self.codes) < 2:
+            raise ConfigError(
+                f"model.codes: {', '.join(self.codes)} alone; a multilinear model needs two "
+                "factors or more (task pca takes one)"
+            )
         require(
             self,
-            codes=len(self.codes) > 1,
             interaction=self.interaction >= 0,
             rounds=self.rounds >= 1,
         )

@@ -112,21 +112,23 @@ class MeshAutoencoder(nn.Module):
 
     def encode(self, values: Float[Tensor, "B V C"]) -> Float[Tensor, "B d"]:
         """Codes of values at the vertices."""
-        x = values.transpose(0, 1)
-        for level, convolution in enumerate(self.narrowing):
-            x = convolution(x, self.pyramid.laplacian(level)).relu()
-            x = self.pyramid.map("down", level)(x)
-        return self.to_code(x.transpose(0, 1).flatten(1))
+        with torch.autocast(values.device.type, enabled=False):  # sparse products are in float32
+            x = values.float().transpose(0, 1).contiguous()
+            for level, convolution in enumerate(self.narrowing):
+                x = convolution(x, self.pyramid.laplacian(level)).relu()
+                x = self.pyramid.map("down", level)(x)
+            return self.to_code(x.transpose(0, 1).flatten(1))
 
     def decode(self, codes: Float[Tensor, "B d"]) -> Float[Tensor, "B V C"]:
         """Values at the vertices of codes."""
-        x = self.from_code(codes).unflatten(1, (-1, self.deepest)).transpose(0, 1)
-        for level, convolution in zip(
-            reversed(range(len(self.widening))), self.widening, strict=True
-        ):
-            x = self.pyramid.map("up", level)(x)
-            x = convolution(x, self.pyramid.laplacian(level)).relu()
-        return self.last(x, self.pyramid.laplacian(0)).transpose(0, 1)
+        with torch.autocast(codes.device.type, enabled=False):
+            x = self.from_code(codes.float()).unflatten(1, (-1, self.deepest)).transpose(0, 1)
+            for level, convolution in zip(
+                reversed(range(len(self.widening))), self.widening, strict=True
+            ):
+                x = self.pyramid.map("up", level)(x)
+                x = convolution(x, self.pyramid.laplacian(level)).relu()
+            return self.last(x, self.pyramid.laplacian(0)).transpose(0, 1)
 
 
 class ConvolutionalMeshAutoencoder(FaceDecoder):

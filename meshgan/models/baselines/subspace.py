@@ -63,15 +63,10 @@ def principal_subspace(
     """
     chosen = np.zeros(count, dtype=bool)
     chosen[rng.permutation(count)[:max_rows]] = True
-    total, picked = np.zeros(()), []
-    for rows, values in chunks():
-        total = total + values.sum(axis=0, dtype=np.float64)
-        picked.append(values[chosen[rows]].astype(np.float32))
-    mean = total / count
-    some = np.concatenate(picked)
-    picked.clear()
+    mean, some = _mean_and_some(chunks, chosen)
     some -= mean.astype(np.float32)
     directions = _orthonormal_directions(some, size)
+    del some  # the larger part of the memory
     if not len(directions):
         raise InputError(f"all {count:,} meshes are the same: there is nothing to learn from them")
     coefficients = np.empty((count, len(directions)))
@@ -83,6 +78,19 @@ def principal_subspace(
     share = float((coefficients**2).sum()) / squares
     log.info("%d directions hold %.2f %% of the variance", len(directions), 100 * share)
     return Subspace(mean, directions, coefficients, min(share, 1.0))
+
+
+def _mean_and_some(chunks: Passes, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of all meshes, and the chosen ones, float32, never held twice."""
+    total, some, filled = np.zeros(()), np.empty((0, 0), dtype=np.float32), 0
+    for rows, values in chunks():
+        total = total + values.sum(axis=0, dtype=np.float64)
+        if not some.size:
+            some = np.empty((int(chosen.sum()), values.shape[1]), dtype=np.float32)
+        mine = chosen[rows]
+        some[filled : filled + mine.sum()] = values[mine]
+        filled += int(mine.sum())
+    return total / len(chosen), some
 
 
 def _orthonormal_directions(rows: np.ndarray, size: int) -> np.ndarray:

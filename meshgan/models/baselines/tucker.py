@@ -133,9 +133,7 @@ class _Alternation:
         for turn, name in enumerate(self.shared):
             others = [self._of_faces(n) for n in self.names if n != name]
             count = len(self.codes[name])
-            moments = moments_by_label(
-                products_of(others), self.faces, self.labels[name], count
-            )
+            moments = moments_by_label(products_of(others), self.faces, self.labels[name], count)
             axis = self.names.index(name)
             moved = np.moveaxis(self.core, axis, 0)
             if turn == 0:
@@ -154,7 +152,9 @@ class _Alternation:
         )
         self.noise = max(left / self.faces.size, self.floor)
         for name in self.names:
-            self._standardise(name)
+            self._centre(name)
+        for name in self.names:
+            self._scale(name)
 
     def model(self, order: list[str]) -> TuckerModel:
         """The model with its axes in the order of the factors."""
@@ -171,8 +171,8 @@ class _Alternation:
         return TuckerModel(self.core.transpose(axes), codes, float(np.sqrt(self.noise)))
 
     def _of_faces(self, name: str) -> np.ndarray:
-        codes = self.face_codes if name == self.last else self.codes[name][self.labels[name]]
-        return with_one(codes)
+        own = self._own(name)
+        return with_one(own if name == self.last else own[self.labels[name]])
 
     def _effects(self, axis: int) -> np.ndarray:
         """The entries (d, r) of the core that belong to one factor alone; a view."""
@@ -182,9 +182,7 @@ class _Alternation:
 
     def _penalty(self, interaction: float) -> np.ndarray:
         """Of each entry of the core: noise over the variance expected of it; 0 if of one factor."""
-        lengths = [
-            np.linalg.norm(self._effects(axis), axis=1) for axis in range(len(self.names))
-        ]
+        lengths = [np.linalg.norm(self._effects(axis), axis=1) for axis in range(len(self.names))]
         scale = interaction * float(np.linalg.norm(lengths[-1]))
         expected, order = np.array(scale), np.array(0)
         for length in lengths:
@@ -195,27 +193,36 @@ class _Alternation:
         penalty = self.noise / np.maximum(variance, 1e-12 * self.noise + 1e-300)
         return np.where(order > 1, penalty, 0.0)
 
-    def _standardise(self, name: str) -> None:
-        """Same faces, with codes of mean 0 and unit deviation along falling effects."""
-        axis = self.names.index(name)
-        codes = self.face_codes if name == self.last else self.codes[name]
-        centre = codes.mean(axis=0)
-        values, vectors = np.linalg.eigh((codes - centre).T @ (codes - centre) / len(codes))
+    def _centre(self, name: str) -> None:
+        """Same faces, with codes of mean 0: the rest moves into the effects of the others."""
+        centre = self._own(name).mean(axis=0)
+        change = np.eye(1 + len(centre))
+        change[0, 1:] = centre
+        self._change(name, change, self._own(name) - centre)
+
+    def _scale(self, name: str) -> None:
+        """Same faces, with codes of unit deviation along falling effects; after all centres."""
+        codes = self._own(name)
+        values, vectors = np.linalg.eigh(codes.T @ codes / len(codes))
         deviations = np.sqrt(np.maximum(values, max(values.max(initial=0), 1e-300) * 1e-10))
-        spread = deviations[:, None] * vectors.T  # code = centre + standard @ spread
-        effects = spread @ self._effects(axis)
-        turn, _, _ = np.linalg.svd(effects, full_matrices=False)
-        spread = turn.T @ spread
-        standard = ((codes - centre) @ vectors / deviations) @ turn
-        change = np.block(
-            [[np.ones((1, 1)), centre[None]], [np.zeros((len(centre), 1)), spread]]
-        )
+        spread = deviations[:, None] * vectors.T  # codes = standard @ spread
+        turn, _, _ = np.linalg.svd(spread @ self._effects(self.names.index(name)))
+        change = np.eye(1 + len(turn))
+        change[1:, 1:] = turn.T @ spread
+        self._change(name, change, (codes @ vectors / deviations) @ turn)
+
+    def _own(self, name: str) -> np.ndarray:
+        return self.face_codes if name == self.last else self.codes[name]
+
+    def _change(self, name: str, change: np.ndarray, codes: np.ndarray) -> None:
+        """Put [1, codes] @ change for [1, codes] before."""
+        axis = self.names.index(name)
         moved = np.tensordot(change, np.moveaxis(self.core, axis, 0), 1)
         self.core = np.ascontiguousarray(np.moveaxis(moved, 0, axis))
         if name == self.last:
-            self.face_codes = standard
+            self.face_codes = codes
         else:
-            self.codes[name] = standard
+            self.codes[name] = codes
 
 
 def _ranks(start: FactorSpaces, names: list[str]) -> dict[str, int]:

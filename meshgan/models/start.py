@@ -14,6 +14,9 @@ from meshgan.models.generator import DecoupledGenerator
 PAIRS = 3000  # of faces, to compare the spread of bent codes with the data's
 RATE = 1e-2  # of Adam while the bend is learned
 NEARNESS = 1e-5  # weight of staying near the identity, in units of the energy distance
+LEAST_STRETCH = 0.3  # of the bend in any direction: less, and it begins to fold
+FOLD_EVERY, FOLD_CODES = 4, 64  # steps between looks at the folds, and codes looked at
+FAR = 3.0  # fits reach codes that are this many times larger than usual
 
 
 @torch.no_grad()
@@ -68,7 +71,9 @@ def bend_codes(
     Expressions do not fill a Gaussian: faces rest, or move along a few ways to a few emotions. The
     free units learn a bend c = g z + A f(U z + u) of the codes that share the residual's principal
     directions, such that bent Gaussian codes are distributed like those of the training faces
-    (least energy distance, then the same mean distance of pairs). U sees the factors' codes and
+    (least energy distance, then the same mean distance of pairs). The bend must not fold: else
+    faces far apart would lie beside one another, and a fit to landmarks would be caught in a
+    wrong fold. U sees the factors' codes and
     not the noise, which would otherwise choose the expression as well. The generator stays two
     layers; the labels' codes are then those whose bent value is the label's.
 
@@ -156,6 +161,15 @@ class Bend(torch.nn.Module):
             torch.nn.functional.leaky_relu(self.inner(codes[..., : self.seen]), self.slope)
         )
 
+    def least_stretch(self, codes: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """Smallest singular value of the derivative at some codes: 0 where the bend folds."""
+        before = self.inner(codes[..., : self.seen])
+        slopes = torch.where(before > 0, 1.0, self.slope)
+        bent = torch.einsum("ou,bu,ui->boi", self.outer.weight, slopes, self.inner.weight)
+        straight = torch.cat([codes.new_ones(self.seen), self.gain]).diag()
+        unseen = bent.new_zeros(*bent.shape[:2], len(self.gain))
+        return torch.linalg.svdvals(torch.cat([bent, unseen], dim=2) + straight)[:, -1]
+
 
 def energy_distance(first: Float[Tensor, "B d"], second: Float[Tensor, "B d"]) -> Float[Tensor, ""]:
     """2 E|x - y| - E|x - x'| - E|y - y'| over two samples: 0 for equal distributions.
@@ -178,7 +192,7 @@ def _fit_bend(
     iterations: int,
     batch: int,
 ) -> None:
-    """Minimise the energy distance, and stay near the identity where that costs nothing."""
+    """Minimise the energy distance; never fold, and stay near the identity where that is free."""
     weight = (reach / reach.max()) ** 0.75  # between mm and standard deviations: both count
     optimiser = torch.optim.Adam(bend.parameters(), lr=RATE)
     for iteration in range(iterations):
@@ -189,6 +203,10 @@ def _fit_bend(
         bent = bend(codes)
         loss = energy_distance(bent * weight, samples[rows] * weight)
         loss = loss + NEARNESS * (bent - codes).square().sum(dim=1).mean()
+        if iteration % FOLD_EVERY == 0:
+            reaching = 1 + (FAR - 1) * torch.rand(FOLD_CODES, 1, generator=rng)
+            stretch = bend.least_stretch(reaching * codes[:FOLD_CODES])
+            loss = loss + torch.relu(LEAST_STRETCH - stretch).square().mean() * FOLD_EVERY
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -110,6 +110,7 @@ def test_three_factors(viseme_labelled):
     rng = np.random.default_rng(0)
     counts = {"identity": 6, "viseme": 4, "expression": 3}
     cells = np.array(list(itertools.product(*map(range, counts.values()))))
+    cells = np.concatenate([cells, np.repeat(cells[cells[:, 1] == 0], 2, axis=0)])  # unbalanced
     shapes = {name: rng.normal(size=(count, 60)) for name, count in counts.items()}
     faces = sum(shapes[name][cells[:, k]] for k, name in enumerate(counts))
     labels = {name: cells[:, k] for k, name in enumerate(counts)}
@@ -124,6 +125,9 @@ def test_three_factors(viseme_labelled):
         found = spaces.label_codes["viseme"] @ spaces.bases["viseme"]
         expected = shapes["viseme"] - shapes["viseme"].mean(axis=0)
         np.testing.assert_allclose(found, expected, atol=1e-8)
+        known = [spaces.label_codes[n][labels[n]] @ spaces.bases[n] for n in ("identity", "viseme")]
+        mean = spaces.mean + sum(known).mean(axis=0)
+        np.testing.assert_allclose(mean, faces.mean(axis=0), atol=1e-8)
 
 
 def test_order_of_the_factors():

@@ -23,16 +23,11 @@ def made():
 @pytest.fixture(scope="module")
 def model(made):
     subspace = principal_subspace(made.chunks, len(made.faces), np.random.default_rng(0))
-    sizes = {"identity": 3, "expression": 2}
+    sizes = {"expression": 2, "identity": 3}
     start = fit_factor_spaces(
         subspace.coefficients, made.labels, made.counts, sizes, made.labels["expression"] == 0
     )
     fit = fit_tucker(subspace.coefficients, made.labels, start, 1.0, 200)
-    fit = type(fit)(
-        fit.core.transpose(1, 0, 2),
-        {name: fit.label_codes[name] for name in SIZES},
-        fit.deviation,
-    )
     ranks, directions = [2, 3], fit.core.shape[-1]
     counts = {name: made.counts[name] for name in SIZES}
     model = MultilinearFaces(TEMPLATE, FACES, names(counts), SIZES, ranks, directions)

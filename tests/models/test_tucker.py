@@ -7,7 +7,7 @@ import pytest
 
 from meshgan.errors import InputError
 from meshgan.models.baselines.factor_spaces import fit_factor_spaces
-from meshgan.models.baselines.tucker import fit_tucker
+from meshgan.models.baselines.tucker import _Alternation, fit_tucker
 from meshgan.models.baselines.tucker_steps import (
     moments_by_label,
     products_of,
@@ -107,6 +107,19 @@ def test_interactions_shrink_where_they_are_only_noise():
     assert np.linalg.norm(shrunk) < 0.9 * np.linalg.norm(free)
 
 
+def test_interactions_are_expected_to_be_a_share_of_the_last_effect():
+    """The variances that the penalties stand for, summed over all products and coordinates."""
+    faces = MadeFaces()
+    fit = _Alternation(faces.faces + 1.0, faces.labels, start_of(faces), ["identity"])
+    variances = 60 * fit.noise / fit._penalty(0.2)[1:, 1:]
+    effect = np.linalg.norm(faces.expression @ faces.of_expression) / np.sqrt(5)
+    assert np.sqrt(variances.sum()) == pytest.approx(0.2 * effect, rel=1e-6)
+    of_person = np.linalg.norm(start_of(faces).bases["identity"], axis=1)
+    np.testing.assert_allclose(
+        np.sqrt(variances[0, 0] / variances[1, 0]), of_person[0] / of_person[1]
+    )
+
+
 def test_fewer_people_and_expressions_than_code():
     faces = MadeFaces(people=4, expressions=3, product=1.0, per_cell=4)
     model = fit_tucker(
@@ -140,6 +153,16 @@ def test_three_factors(last):
     assert model.deviation < 0.01 * faces.std()
     error = from_labels(model, truth) - faces
     assert np.abs(error).max() < 0.1 * np.abs(faces).max()
+
+
+def test_a_core_too_large_gives_up_the_weakest_directions(monkeypatch):
+    monkeypatch.setattr("meshgan.models.baselines.tucker.LARGEST", 9)
+    faces = MadeFaces(product=1.0)
+    model = fit_tucker(faces.faces, faces.labels, start_of(faces), 0.1, 5)
+    assert model.core.shape in ((4, 2, 60), (3, 3, 60))
+    assert {n: c.shape[1] + 1 for n, c in model.label_codes.items()} == dict(
+        zip(SIZES, model.core.shape, strict=False)
+    )
 
 
 def test_some_faces_without_a_person():

@@ -1,5 +1,6 @@
 """The decoupled GAN: its settings, and everything between a data set and its first step."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 
 from meshgan import seeding
+from meshgan.apps.mirror_images import Faces, with_mirror_images
 from meshgan.apps.prepare import (
     Prepared,
     displacement_chunks,
@@ -37,6 +39,7 @@ from meshgan.training.tasks.decoupled_gan import DecoupledGAN
 from meshgan.training.tasks.decoupled_gan_batches import ImageStream, Normalisation
 from meshgan.training.tasks.decoupled_gan_config import LossConfig, ModelConfig, StepConfig
 
+log = logging.getLogger(__name__)
 REFERENCE_PAIRS = 2000
 
 
@@ -132,13 +135,24 @@ def _start_additive(
     config: Config,
 ) -> None:
     rng = seeding.torch_generator(config.train.seed, "start")
+    counts = {name: len(names) for name, names in generator.factors.items()}
+    mirror = dataset.template.mirror if config.model.mirrored_start else None
+    if config.model.mirrored_start and mirror is None:
+        log.warning("%s: no mirror map; the start sees no mirror images", dataset.template.name)
+    faces = (
+        Faces(lambda: displacement_chunks(dataset), labels, counts)
+        if mirror is None
+        else with_mirror_images(dataset, mirror, labels, counts)
+    )
     model = fit_additive(
-        lambda: displacement_chunks(dataset),
-        labels,
-        {name: len(names) for name, names in generator.factors.items()},
+        faces.chunks,
+        faces.labels,
+        faces.label_counts,
         config.model.code_sizes,
         seeding.generator(config.train.seed, "additive"),
+        siblings=faces.siblings,
     )
+    model = faces.without_images(model)
     start_from_additive(generator, model, rng)
     bend_codes(generator, model, rng)
 

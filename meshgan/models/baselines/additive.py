@@ -48,6 +48,7 @@ def fit_additive(
     code_sizes: Mapping[str, int],
     rng: np.random.Generator,
     max_rows: int = 2500,
+    siblings: int = 1,
 ) -> AdditiveModel:
     """Fit the additive model, streaming the meshes twice, in bounded memory.
 
@@ -62,6 +63,8 @@ def fit_additive(
         code_sizes: length of each factor's code, then ``noise``.
         rng: chooses the rows of which the principal directions are computed.
         max_rows: how many; bounds the memory at ``max_rows`` x 3V floats.
+        siblings: labels of the first factor that come in groups of this many, side by side, and
+            are left out together when spreads are measured: 2 for people and their mirror images.
 
     Raises:
         InputError: a factor has no labels at all.
@@ -91,7 +94,7 @@ def fit_additive(
     residual_labels = {name: labels[name][chosen] for name in order}
 
     bases, codes = {}, {}
-    bases[first], codes[first] = _span(first_means - mean, code_sizes[first])
+    bases[first], codes[first] = _span(first_means - mean, code_sizes[first], siblings)
     for name in strong[1:]:
         means = tracked[name].result()
         centre = means.mean(axis=0)
@@ -150,27 +153,29 @@ def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> tuple[np.nda
     return total / rows_seen, means.result()
 
 
-def _span(means: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _span(means: np.ndarray, size: int, siblings: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Basis (size, 3V) of label means about zero, scaled to unit deviation, and their codes."""
     count = min(size, len(means) - 1 or 1)
     directions, deviations = principal_directions(means, count)
-    spread = held_out_deviations(means, count) if len(means) >= ENOUGH_LABELS else deviations
+    enough = len(means) >= ENOUGH_LABELS * siblings
+    spread = held_out_deviations(means, count, siblings=siblings) if enough else deviations
     basis = np.zeros((size, means.shape[1]))
     basis[: len(directions)] = directions * spread[: len(directions), None]
     return basis, _project(means, basis)
 
 
 def held_out_deviations(
-    rows: Float[np.ndarray, "N W"], count: int, folds: int = 10
+    rows: Float[np.ndarray, "N W"], count: int, folds: int = 10, siblings: int = 1
 ) -> Float[np.ndarray, " k"]:
     """Standard deviations along the leading principal directions, as rows left out show them.
 
     Few rows in many dimensions point their principal directions at themselves: along these, new
     rows vary less. Each fold's rows are measured along the directions of the others, rank by
-    rank; the result never rises from one rank to the next.
+    rank; the result never rises from one rank to the next. Rows come in groups of ``siblings``,
+    which are left out together.
     """
     squares, seen = np.zeros(count), np.zeros(count)
-    part = np.arange(len(rows)) % folds
+    part = np.arange(len(rows)) // siblings % folds
     for fold in range(folds):
         directions, _ = principal_directions(rows[part != fold], count)
         along = rows[part == fold] @ directions.T

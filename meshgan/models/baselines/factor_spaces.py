@@ -25,9 +25,9 @@ class FactorSpaces:
         base: the factor whose labels give each face its starting shape: who it is.
         last: the factor whose code is read off each face, label or not; None if there is but one.
         mean: (r,).
-        bases: by factor (d, r), orthogonal, by falling length; rows that the data have no use
-            for are zero.
-        label_codes: by factor (K, d).
+        bases: by factor, in the order given, (d, r), orthogonal, by falling length; rows that
+            the data have no use for are zero.
+        label_codes: by factor (K, d), in the same order.
     """
 
     base: str
@@ -58,7 +58,7 @@ def fit_factor_spaces(
         faces: in any orthonormal coordinates, mm.
         labels: of every factor.
         label_counts: number of labels K of each factor.
-        code_sizes: length d of each factor's code, the base first.
+        code_sizes: length d of each factor's code; of several well labelled, the first is base.
         at_rest: which faces are neutral, known for some; None takes means over all faces.
 
     Raises:
@@ -93,17 +93,35 @@ def fit_factor_spaces(
         sharing.append(last)
         centre = rest.mean(axis=0)
         rest, mean = rest - centre, mean + centre
-        directions = _principal_axes(rest, sum(code_sizes[name] for name in sharing))
-        start = 0
-        for name in sharing:
-            size = code_sizes[name]
-            basis = np.zeros((size, faces.shape[1]))
-            part = directions[start : start + size]
-            basis[: len(part)] = part
-            own_means = _label_means(rest, labels[name][known], label_counts[name])
-            bases[name], codes[name] = basis, project(own_means, basis)
-            start += size
-    return FactorSpaces(base, last, mean, bases, codes)
+        own = {name: labels[name][known] for name in sharing}
+        shared = _share_directions(rest, own, label_counts, code_sizes)
+        for name, (basis, of_labels) in shared.items():
+            bases[name], codes[name] = basis, of_labels
+    return FactorSpaces(
+        base,
+        last,
+        mean,
+        {name: bases[name] for name in code_sizes},
+        {name: codes[name] for name in code_sizes},
+    )
+
+
+def _share_directions(
+    faces: np.ndarray,
+    labels: Labels,
+    label_counts: Mapping[str, int],
+    code_sizes: Mapping[str, int],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Principal directions dealt to factors in turn, the strongest to the first; label codes."""
+    directions = _principal_axes(faces, sum(code_sizes[name] for name in labels))
+    dealt, start = {}, 0
+    for name, own in labels.items():
+        basis = np.zeros((code_sizes[name], faces.shape[1]))
+        part = directions[start : start + len(basis)]
+        basis[: len(part)] = part
+        dealt[name] = basis, project(_label_means(faces, own, label_counts[name]), basis)
+        start += len(basis)
+    return dealt
 
 
 def order_factors(labels: Labels, names: Sequence[str]) -> tuple[str, list[str], str | None]:

@@ -26,6 +26,9 @@ class ModelConfig:
     branch: tuple[int, ...] = (64, 128)
     start: Literal["random", "additive"] = "random"
     """``additive``: begin as the additive model of the labelled data instead of at random."""
+    mirrored_start: bool = False
+    """Let the additive model see every face's mirror image too, as another person's; needs a
+    template with a mirror map."""
 
     def __post_init__(self) -> None:
         require(

@@ -42,7 +42,8 @@ class SparseMap(nn.Module):
     @classmethod
     def of(cls, matrix: sp.csr_matrix) -> "SparseMap":
         """The map of a SciPy matrix; entries that are zero are kept."""
-        made = cls(matrix.shape, matrix.nnz)
+        rows, columns = np.shape(matrix)
+        made = cls((rows, columns), matrix.nnz)
         made.set(matrix)
         return made
 

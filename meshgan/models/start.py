@@ -17,6 +17,8 @@ NEARNESS = 1e-5  # weight of staying near the identity, in units of the energy d
 LEAST_STRETCH = 0.3  # of the bend in any direction: less, and it begins to fold
 FOLD_EVERY, FOLD_CODES = 4, 64  # steps between looks at the folds, and codes looked at
 FAR = 3.0  # fits reach codes that are this many times larger than usual
+TAIL, TAIL_EVERY, TAIL_CODES = 0.3, 2, 128  # weight of the tails, steps between looks, codes
+LONELY = 0.99  # the share of training faces that have a neighbour nearer than a bent code must be
 
 
 @torch.no_grad()
@@ -73,7 +75,8 @@ def bend_codes(
     directions, such that bent Gaussian codes are distributed like those of the training faces
     (least energy distance, then the same mean distance of pairs). The bend must not fold: else
     faces far apart would lie beside one another, and a fit to landmarks would be caught in a
-    wrong fold. U sees the factors' codes and
+    wrong fold. Nor may rare codes lead away from all faces: beyond the distance at which the most
+    lonely training faces have a neighbour, they are drawn back. U sees the factors' codes and
     not the noise, which would otherwise choose the expression as well. The generator stays two
     layers; the labels' codes are then those whose bent value is the label's.
 
@@ -194,6 +197,8 @@ def _fit_bend(
 ) -> None:
     """Minimise the energy distance; never fold, and stay near the identity where that is free."""
     weight = (reach / reach.max()) ** 0.75  # between mm and standard deviations: both count
+    known = samples * weight
+    farthest = _neighbour_distances(known, known, exclude_self=True).quantile(LONELY)
     optimiser = torch.optim.Adam(bend.parameters(), lr=RATE)
     for iteration in range(iterations):
         for group in optimiser.param_groups:
@@ -201,8 +206,11 @@ def _fit_bend(
         codes = torch.randn(batch, samples.shape[1], generator=rng)
         rows = torch.randint(0, len(samples), (batch,), generator=rng)
         bent = bend(codes)
-        loss = energy_distance(bent * weight, samples[rows] * weight)
+        loss = energy_distance(bent * weight, known[rows])
         loss = loss + NEARNESS * (bent - codes).square().sum(dim=1).mean()
+        if iteration % TAIL_EVERY == 0:
+            astray = _neighbour_distances(bent[:TAIL_CODES] * weight, known) - farthest
+            loss = loss + TAIL * TAIL_EVERY * torch.relu(astray).square().mean()
         if iteration % FOLD_EVERY == 0:
             reaching = 1 + (FAR - 1) * torch.rand(FOLD_CODES, 1, generator=rng)
             stretch = bend.least_stretch(reaching * codes[:FOLD_CODES])
@@ -210,6 +218,16 @@ def _fit_bend(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+
+
+def _neighbour_distances(
+    codes: Float[Tensor, "B d"], known: Float[Tensor, "n d"], exclude_self: bool = False
+) -> Float[Tensor, " B"]:
+    """Distance of each code to the nearest known one."""
+    distances = torch.cdist(codes, known)
+    if exclude_self:
+        distances = distances + torch.eye(len(codes)) * float(distances.max())
+    return distances.min(dim=1).values
 
 
 def _codes_that_bend_to(

@@ -8,6 +8,7 @@ from meshgan.errors import InputError, ShapeError
 from meshgan.fitting.objective import ModelPoints, point_jacobian
 from meshgan.fitting.points import SurfacePoints
 from meshgan.geometry.decimation import decimation_hierarchy
+from meshgan.models.baselines import coma
 from meshgan.models.baselines.coma import (
     ROWS_AT_ONCE,
     ConvolutionalMeshAutoencoder,
@@ -80,8 +81,10 @@ def test_rows_do_not_depend_on_the_batch(model):
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-4, rtol=1e-6)
 
 
-def test_gradients_of_many_faces_are_those_of_few(model):
-    """Decoded in parts, and again on the way back: the same gradient, second order too."""
+@pytest.mark.parametrize("remembered", [0, 10**9])
+def test_gradients_of_many_faces_are_those_of_few(model, monkeypatch, remembered):
+    """Decoded in parts, remembered or decoded again on the way back: the same gradient."""
+    monkeypatch.setattr(coma, "REMEMBERED", remembered)
     count = ROWS_AT_ONCE + 3
     codes = torch.randn(count, 3, requires_grad=True)
     model.decode_expressions(codes).square().sum().backward()

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 class Config(RunConfig):
     """All settings of a convolutional mesh autoencoder."""
 
+    task: str = "coma"
     model: ModelConfig = field(default_factory=ModelConfig)
     step: StepConfig = field(default_factory=StepConfig)
 

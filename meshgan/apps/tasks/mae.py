@@ -36,6 +36,7 @@ CHECKED = 256
 class Config(RunConfig):
     """All settings of a multilinear autoencoder."""
 
+    task: str = "mae"
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     step: StepConfig = field(default_factory=StepConfig)

@@ -16,7 +16,8 @@ from meshgan.models.base import Codes, FaceDecoder
 from meshgan.models.chebyshev import ChebyshevConvolution, SparseMap, scaled_laplacian
 from meshgan.models.whitening import Whitening
 
-ROWS_AT_ONCE = 32  # faces decoded together: bounds the memory of a large batch
+ROWS_AT_ONCE = 16  # faces decoded together: more do not fit into caches
+REMEMBERED = 1_500_000  # vertices of all faces whose gradient needs about 0.6 GB
 
 
 class MeshPyramid(nn.Module):
@@ -234,16 +235,21 @@ class ConvolutionalMeshAutoencoder(FaceDecoder):
     def decode_expressions(self, codes: Float[Tensor, "B e"]) -> Float[Tensor, "B V 3"]:
         """Displacements (mm) from a person's shape, of the autoencoder's codes, not whitened.
 
-        Many faces are decoded a few at a time. If a gradient is wanted, they are decoded once
-        more on the way back instead of being remembered.
+        Many faces are decoded a few at a time. If a gradient is wanted of very many, they are
+        decoded once more on the way back instead of being remembered.
         """
-        if len(codes) <= ROWS_AT_ONCE:
-            return self.scale * self.autoencoder.decode(codes)
-        parts = codes.split(ROWS_AT_ONCE)
-        if not (torch.is_grad_enabled() and codes.requires_grad):
-            return torch.cat([self.scale * self.autoencoder.decode(part) for part in parts])
-        decoded = [checkpoint(self.autoencoder.decode, part, use_reentrant=False) for part in parts]
-        return torch.cat([self.scale * part for part in decoded])
+        forget = (
+            torch.is_grad_enabled()
+            and codes.requires_grad
+            and len(codes) * self.vertex_count > REMEMBERED
+        )
+        decoded = [
+            checkpoint(self.autoencoder.decode, part, use_reentrant=False)
+            if forget
+            else self.autoencoder.decode(part)
+            for part in codes.split(ROWS_AT_ONCE)
+        ]
+        return self.scale * torch.cat(decoded)
 
     def decode(self, codes: Codes) -> Float[Tensor, "B V 3"]:
         """Vertex positions in mm."""

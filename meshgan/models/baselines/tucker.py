@@ -66,7 +66,10 @@ def fit_tucker(
         faces: in any orthonormal coordinates, mm.
         labels: of every factor; faces without a label of a factor but the last are not used.
         start: the additive fit to begin with.
-        interaction: 0 or more; 0 stays additive, large numbers let few people be learnt by heart.
+        interaction: 0 or more; 0 stays additive, large numbers let few people be learnt by heart:
+            of 144 default people with 65 + 20 directions, 0.03 leaves the least error on people
+            of the validation split (0.399 mm; 0: 0.402; 0.1: 0.418; 100: 0.511), whose own code
+            was found from other faces of theirs.
         iterations: rounds of the alternation.
 
     Raises:

@@ -39,6 +39,7 @@ from meshgan.training.run_folder import RunFolder
 log = logging.getLogger(__name__)
 
 CONTROL_METRICS = ("diversity", "oracle", "decoupling")
+ABLATION_METRICS = ("diversity", "specificity", "quality", "oracle", "decoupling")
 
 
 @dataclass(frozen=True)
@@ -163,12 +164,14 @@ class _Records:
         """The numbers of one RUN, with where they come from."""
         folder = RunFolder(contender.run)
         weights = checksum(folder.weights_file)
-        key = self._key(weights, self.metrics)
+        ablation = contender.group == "ablation"
+        wanted = [n for n in self.metrics if not ablation or n in ABLATION_METRICS]
+        key = self._key(weights, wanted)
 
         def measure() -> dict[str, Any]:
             log.info("scoring %s", contender.title)
             model = FaceModel.load(contender.run).model
-            return score(model, self.yardstick, self._fitting(model, self.metrics), data)
+            return score(model, self.yardstick, self._fitting(model, wanted), data)
 
         found = self._kept(contender.name, key, measure)
         made = dict(read_json(folder.provenance_file))

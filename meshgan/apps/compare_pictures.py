@@ -83,9 +83,28 @@ def charts(result: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
         ("transfer", "Error of expression transfer by region", "mean vertex error (mm)"),
     ):
         bars = _bars(rows, f"{name}_")
+        if name == "transfer":
+            bars |= _limits(result["data"]["fresh"])
         if bars:
             found[name] = (title, bar_chart(bars, y_label=unit, size_in=(11.0, 3.8)))
     return found
+
+
+def _limits(fresh: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """What adding displacements does even where they are known, and cannot do at all."""
+    titles = {
+        "transfer_": "true displacement of another person",
+        "interaction_": "what no additive model can show",
+    }
+    limits = {
+        title: {
+            key.removeprefix(prefix): value
+            for key, value in fresh.items()
+            if key.startswith(prefix) and isinstance(value, float)
+        }
+        for prefix, title in titles.items()
+    }
+    return {title: values for title, values in limits.items() if values}
 
 
 def _bars(rows: Sequence[Mapping[str, Any]], prefix: str) -> dict[str, dict[str, float]]:

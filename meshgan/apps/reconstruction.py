@@ -109,7 +109,7 @@ def reconstruct(
     seed: int = 0,
     restarts: int = RESTARTS,
     iterations: int | None = None,
-    solver: SolverName = "adam+lm",
+    solver: SolverName = "lm",
 ) -> dict[str, dict[float, Reconstruction]]:
     """``sparse_reconstruction`` of several models on the same targets, all by the same steps."""
     found = {}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from meshgan.fitting.points import SurfacePoints
@@ -34,6 +34,10 @@ class ModelPoints:
     def __init__(self, model: MeshModel, points: SurfacePoints) -> None:
         self.model, self.points = model, points
         self.size = sum(model.code_sizes.values())
+        known = getattr(model, "linear_codes", ())
+        self.linear = torch.cat(
+            [torch.full((size,), name in known) for name, size in model.code_sizes.items()]
+        )
 
     def __call__(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L 3"]:
         """Where the points are, mm."""
@@ -108,18 +112,36 @@ def point_jacobian(
     """Derivative of every point of a face by every unknown of that face.
 
     Forward mode: one directional derivative per unknown, for all faces at once. Functions with a
-    step that has none (sparse products) are differentiated twice in reverse instead.
+    step that has none (sparse products) are differentiated twice in reverse instead. Unknowns
+    that the function names as ``linear`` have the same derivatives for every face.
     """
-    directions = torch.eye(unknowns.shape[1], dtype=unknowns.dtype, device=unknowns.device)
+    linear = getattr(function, "linear", None)
+    if linear is not None and bool(linear.any()) and len(unknowns) > 1:
+        # the same for all faces: one of them tells
+        everywhere = _columns(function, unknowns[:1], linear).expand(-1, len(unknowns), -1, -1)
+        columns = everywhere.new_empty(len(linear), *everywhere.shape[1:])
+        columns[linear] = everywhere
+        if not bool(linear.all()):
+            columns[~linear] = _columns(function, unknowns, ~linear)
+    else:
+        columns = _columns(function, unknowns, torch.ones(unknowns.shape[1], dtype=torch.bool))
+    return columns.detach().permute(1, 2, 3, 0)
+
+
+def _columns(
+    function: PointFunction, unknowns: Float[Tensor, "B p"], which: Bool[Tensor, " p"]
+) -> Float[Tensor, "q B L 3"]:
+    """Derivatives by some of the unknowns."""
+    identity = torch.eye(unknowns.shape[1], dtype=unknowns.dtype, device=unknowns.device)
+    directions = identity[which.to(unknowns.device)]
 
     def along(direction: Tensor) -> Tensor:
         return torch.func.jvp(function, (unknowns,), (direction.expand_as(unknowns),))[1]
 
     try:
-        columns = torch.func.vmap(along)(directions)
+        return torch.func.vmap(along)(directions)
     except (NotImplementedError, RuntimeError):
-        columns = _columns_in_reverse(function, unknowns, directions)
-    return columns.detach().permute(1, 2, 3, 0)
+        return _columns_in_reverse(function, unknowns, directions)
 
 
 def _columns_in_reverse(function: PointFunction, unknowns: Tensor, directions: Tensor) -> Tensor:

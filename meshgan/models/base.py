@@ -68,6 +68,8 @@ class FaceDecoder(nn.Module):
     code_sizes: Mapping[str, int]
     template_vertices: Float[Tensor, "V 3"]
     faces: Int[Tensor, "F 3"]
+    linear_codes: tuple[str, ...] = ()
+    """Codes whose effect on the vertices is linear, whatever the others are."""
 
     def __init__(
         self,

@@ -74,3 +74,34 @@ def test_jacobian_of_a_sparse_product():
     chain = 1 + 2 * x
     expected = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]]).double() * chain[:, None, :]
     torch.testing.assert_close(found[:, 0], expected)
+
+
+def test_linear_unknowns_are_asked_of_one_face_only():
+    """x0 enters linearly, x1 does not: the same Jacobian as without knowing it, for less."""
+
+    class Half:
+        size = 2
+        linear = torch.tensor([True, False])
+
+        def __init__(self):
+            self.rows = []
+
+        def __call__(self, x):
+            self.rows.append(len(x))
+            moved = torch.stack([2 * x[:, 0], x[:, 1] ** 2, x[:, 0] + x[:, 1].sin()], dim=1)
+            return moved[:, None]
+
+    x = torch.tensor([[0.3, 0.5], [1.0, -2.0], [0.0, 4.0]], dtype=torch.float64)
+    function = Half()
+    found = point_jacobian(function, x)
+    assert min(function.rows) == 1
+    zero, one = torch.zeros(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+    expected = torch.stack(
+        [
+            torch.stack([2 * one, zero], dim=1),
+            torch.stack([zero, 2 * x[:, 1]], dim=1),
+            torch.stack([one, x[:, 1].cos()], dim=1),
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(found[:, 0], expected)

@@ -178,6 +178,7 @@ class ConvolutionalMeshAutoencoder(FaceDecoder):
         if len(levels) != len(filters):
             raise InputError(f"coma: {len(filters)} filters for {len(levels)} coarser meshes")
         self.linear_factor, self.deep_factor = factors
+        self.linear_codes = (self.linear_factor,)
         self.levels, self.filters, self.order = [list(s) for s in levels], list(filters), order
         vertices = len(template_vertices)
         self.register_buffer("mean", torch.zeros(vertices, 3))

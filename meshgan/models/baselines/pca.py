@@ -42,6 +42,7 @@ class AdditiveFaces(FaceDecoder):
         code_sizes: Mapping[str, int],
     ) -> None:
         super().__init__(template_vertices, faces, factors, code_sizes)
+        self.linear_codes = tuple(code_sizes)
         size, count = sum(code_sizes.values()), len(template_vertices)
         self.register_buffer("mean", self.template_vertices.clone())
         self.register_buffer("basis", torch.zeros(size, count, 3))

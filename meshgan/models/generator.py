@@ -68,6 +68,25 @@ class DecoupledGenerator(FaceDecoder):
             codes = self.label_codes(name)
             codes.copy_(torch.randn(codes.shape, generator=rng))
 
+    def hold_units(self, count: int) -> None:
+        """Keep the first ``count`` hidden units as they are while the others learn.
+
+        Their rows of the hidden layer and columns of the output layer get no gradient, and an
+        optimiser without weight decay leaves them alone.
+        """
+
+        def hold_rows(gradient: Tensor) -> Tensor:
+            gradient[:count] = 0
+            return gradient
+
+        def hold_columns(gradient: Tensor) -> Tensor:
+            gradient[:, :count] = 0
+            return gradient
+
+        for rows in (self.hidden.weight, self.hidden.bias):
+            rows.register_hook(hold_rows)
+        self.output.weight.register_hook(hold_columns)
+
     def activations(self, codes: Codes) -> Float[Tensor, "B H"]:
         """Hidden layer: what the output layer, or its fused form, is applied to."""
         return nn.functional.leaky_relu(self.hidden(self.join(codes)), self.slope)

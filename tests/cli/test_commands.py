@@ -46,6 +46,30 @@ def test_train_sample_evaluate(meshgan, tiny_data, tmp_path):
     assert json.loads(out)["final_losses"] == trained["final_losses"]
 
 
+def test_baseline_and_compare(meshgan, tmp_path):
+    """A baseline is a RUN like any other; two of them make a table."""
+    data, runs = dome_data(tmp_path / "domes"), []
+    for kind in ("pca", "multilinear"):
+        runs.append(tmp_path / kind)
+        status, out, _ = meshgan("baseline", kind, "--data", data, "--out", runs[-1], "--json",
+                                 "--set", "model.codes={identity: 5, expression: 3}")  # fmt: skip
+        assert status == 0
+        assert json.loads(out)["iterations"] == 0
+    words = ["compare", *runs, "--data", data, "--out", tmp_path / "table", "--json"]
+    sizes = ["--pairs", 30, "--samples", 12]
+    status, out, _ = meshgan(*words, *sizes, "--metrics", "diversity,specificity,oracle")
+    assert status == 0
+    compared = json.loads(out)
+    assert [row["name"] for row in compared["rows"]] == ["pca", "multilinear"]
+    assert "not known" in compared["not_available"]["oracle"]
+    table = (tmp_path / "table" / "compare.md").read_text()
+    assert "additive PCA" in table
+    assert "multilinear" in table
+    status, out, err = meshgan(*words, "--metrics", "beauty")
+    assert status == 2
+    assert '"beauty" is not known' in err
+
+
 def test_evaluate_refuses_data_of_another_topology(meshgan, tiny_run, tmp_path):
     data = dome_data(tmp_path / "domes")
     status, out, err = meshgan("evaluate", tiny_run, "--data", data, "--json")

@@ -77,3 +77,33 @@ def test_refuses_what_does_not_fit(generator):
         generator.label_codes("age")
     with pytest.raises(InputError, match="expected one per factor"):
         DecoupledGenerator(torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), FACTORS, {"noise": 1})
+
+
+def test_held_units_stay_while_the_others_learn(generator):
+    generator.hold_units(6)
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    optimiser = torch.optim.Adam(generator.parameters(), lr=0.1)
+    for step in range(3):
+        codes = generator.sample_codes(4, torch.Generator().manual_seed(step))
+        optimiser.zero_grad()
+        generator(codes).square().sum().backward()
+        optimiser.step()
+    after = generator.state_dict()
+    for name in ("hidden.weight", "hidden.bias"):
+        assert torch.equal(after[name][:6], before[name][:6])
+        assert not torch.equal(after[name][6:], before[name][6:])
+    assert torch.equal(after["output.weight"][:, :6], before["output.weight"][:, :6])
+    assert not torch.equal(after["output.weight"][:, 6:], before["output.weight"][:, 6:])
+    assert not torch.equal(after["output.bias"], before["output.bias"])
+
+
+def test_some_vertices_are_those_of_the_whole_face(generator):
+    codes = generator.sample_codes(3, torch.Generator().manual_seed(1))
+    ids = torch.tensor([6, 0, 3, 3])
+    torch.testing.assert_close(generator.decode_at(codes, ids), generator.decode(codes)[:, ids])
+
+
+def test_split_undoes_join(generator):
+    codes = generator.sample_codes(3, torch.Generator().manual_seed(1))
+    again = generator.split(generator.join(codes))
+    assert all(torch.equal(again[name], code) for name, code in codes.items())

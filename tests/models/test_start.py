@@ -153,3 +153,24 @@ def test_two_well_labelled_factors_keep_the_mean():
     error = np.abs(model.displacements(codes) - values).max()
     assert error < 0.35 * np.abs(shapes[0] - shapes[1]).max()  # people differ in their share
     assert np.abs((model.displacements(codes) - values).mean(axis=0)).max() < 1e-2
+
+
+def test_least_stretch_is_that_of_the_jacobian():
+    bend = Bend(2, 3, 8, 0.2, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        bend.outer.weight.normal_(generator=torch.Generator().manual_seed(1))
+        bend.gain.fill_(0.7)
+    codes = torch.randn(5, 3, generator=torch.Generator().manual_seed(2))
+    for code, found in zip(codes, bend.least_stretch(codes), strict=True):
+        jacobian = torch.autograd.functional.jacobian(bend, code)
+        torch.testing.assert_close(found, torch.linalg.svdvals(jacobian)[-1])
+
+
+def test_siblings_are_left_out_together():
+    """Pairs of equal rows: leaving out one of a pair would show spreads that new rows lack."""
+    rng = np.random.default_rng(0)
+    rows = np.repeat(rng.normal(size=(20, 60)), 2, axis=0)
+    apart = held_out_deviations(rows, 5)
+    together = held_out_deviations(rows, 5, siblings=2)
+    np.testing.assert_allclose(together, held_out_deviations(rows[::2], 5), rtol=1e-6)
+    assert (together < apart).all()

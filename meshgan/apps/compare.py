@@ -31,6 +31,7 @@ from meshgan.apps.prepare import held_out_part, training_part
 from meshgan.apps.yardstick import Yardstick
 from meshgan.data.store import Store
 from meshgan.errors import FileFormatError
+from meshgan.evaluation.decoupling import FaceEmbedder
 from meshgan.evaluation.estimate import Estimate
 from meshgan.files import checksum, read_json, write_json
 from meshgan.models.base import MeshModel
@@ -137,8 +138,7 @@ class _Records:
         self.folder = asked.out / "results"
         self.yardstick, self.metrics = yardstick, tuple(metrics)
         self.judges = {
-            factor: getattr(embedder, "description", {"threshold": embedder.threshold})
-            for factor, embedder in yardstick.embedders.items()
+            factor: _about_judge(embedder) for factor, embedder in yardstick.embedders.items()
         }
         self.common = {
             "data": store.content_hash,
@@ -223,6 +223,13 @@ class _Records:
             kept = {"key": key, "result": measure()}
             write_json(path, kept)
         return kept["result"]
+
+
+def _about_judge(embedder: FaceEmbedder) -> dict[str, Any]:
+    """How well a judge does on people whom it never saw."""
+    known = getattr(embedder, "verification", {})
+    shown = ("accuracy", "false_acceptance", "true_acceptance", "area", "people", "seed")
+    return {"threshold": embedder.threshold, **{key: known[key] for key in shown if key in known}}
 
 
 def _stored(scores: Scores) -> dict[str, Any]:

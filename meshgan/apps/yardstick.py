@@ -22,6 +22,7 @@ from meshgan.geometry.mesh import topology_hash
 from meshgan.models.base import MeshModel
 
 GRID = 20  # persons and expressions of the oracle's grid
+TRANSFERS = 60  # expression transfers: two whole faces are fitted for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class Yardstick:
     @cached_property
     def transfers(self) -> TransferCases:
         """Expression transfers whose right answer is known."""
-        return transfer_cases(self._source, seed=self.seed)
+        return transfer_cases(self._source, TRANSFERS, seed=self.seed)
 
     @cached_property
     def quality(self) -> QualityMeter:

@@ -162,7 +162,7 @@ def test_least_stretch_is_that_of_the_jacobian():
         bend.gain.fill_(0.7)
     codes = torch.randn(5, 3, generator=torch.Generator().manual_seed(2))
     for code, found in zip(codes, bend.least_stretch(codes), strict=True):
-        jacobian = torch.autograd.functional.jacobian(bend, code)
+        jacobian = torch.autograd.functional.jacobian(lambda z: bend(z[None])[0], code)
         torch.testing.assert_close(found, torch.linalg.svdvals(jacobian)[-1])
 
 
@@ -174,3 +174,11 @@ def test_siblings_are_left_out_together():
     together = held_out_deviations(rows, 5, siblings=2)
     np.testing.assert_allclose(together, held_out_deviations(rows[::2], 5), rtol=1e-6)
     assert (together < apart).all()
+
+
+def test_whole_spreads_hold_all_the_variance_of_rows_left_out():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 40)) * np.linspace(3, 0.2, 40)
+    some, whole = held_out_deviations(rows, 8), held_out_deviations(rows, 8, whole=True)
+    np.testing.assert_allclose((whole**2).sum(), (rows**2).sum() / 60, rtol=1e-9)
+    np.testing.assert_allclose(whole / some, np.full(8, whole[0] / some[0]))

@@ -158,31 +158,41 @@ def _span(means: np.ndarray, size: int, siblings: int = 1) -> tuple[np.ndarray, 
     count = min(size, len(means) - 1 or 1)
     directions, deviations = principal_directions(means, count)
     enough = len(means) >= ENOUGH_LABELS * siblings
-    spread = held_out_deviations(means, count, siblings=siblings) if enough else deviations
+    spread = deviations
+    if enough:
+        spread = held_out_deviations(means, count, siblings=siblings, whole=True)
     basis = np.zeros((size, means.shape[1]))
     basis[: len(directions)] = directions * spread[: len(directions), None]
     return basis, _project(means, basis)
 
 
 def held_out_deviations(
-    rows: Float[np.ndarray, "N W"], count: int, folds: int = 10, siblings: int = 1
+    rows: Float[np.ndarray, "N W"],
+    count: int,
+    folds: int = 10,
+    siblings: int = 1,
+    whole: bool = False,
 ) -> Float[np.ndarray, " k"]:
     """Standard deviations along the leading principal directions, as rows left out show them.
 
     Few rows in many dimensions point their principal directions at themselves: along these, new
     rows vary less. Each fold's rows are measured along the directions of the others, rank by
     rank; the result never rises from one rank to the next. Rows come in groups of ``siblings``,
-    which are left out together.
+    which are left out together. With ``whole``, all are enlarged alike, such that they hold the
+    variance that the directions miss as well.
     """
-    squares, seen = np.zeros(count), np.zeros(count)
+    squares, seen, total = np.zeros(count), np.zeros(count), 0.0
     part = np.arange(len(rows)) // siblings % folds
     for fold in range(folds):
         directions, _ = principal_directions(rows[part != fold], count)
         along = rows[part == fold] @ directions.T
         squares[: len(directions)] += (along**2).sum(axis=0)
         seen[: len(directions)] += len(along)
-    variances = squares / np.maximum(seen, 1)
-    return np.sqrt(np.minimum.accumulate(variances))
+        total += float((rows[part == fold].astype(np.float64) ** 2).sum())
+    variances = np.minimum.accumulate(squares / np.maximum(seen, 1))
+    if whole and variances.sum() > 0:
+        variances *= total / len(rows) / variances.sum()
+    return np.sqrt(variances)
 
 
 def _closeness(residual: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:

@@ -38,6 +38,9 @@ class AdditiveOracle(FaceDecoder):
         ShapeError: a basis or the label codes do not have the size of their code.
     """
 
+    mean: Float[Tensor, "V 3"]
+    basis: Float[Tensor, "d V 3"]
+
     def __init__(
         self,
         template_vertices: Float[Tensor, "V 3"],
@@ -49,6 +52,7 @@ class AdditiveOracle(FaceDecoder):
         label_codes: Mapping[str, Float[Tensor, "_ _"]],
     ) -> None:
         super().__init__(template_vertices, faces, factors, code_sizes)
+        self.linear_codes = tuple(code_sizes)
         shapes = {name: (size, self.vertex_count, 3) for name, size in code_sizes.items()}
         found = {name: tuple(basis.shape) for name, basis in bases.items()}
         if shapes != found:

@@ -53,13 +53,13 @@ def decimate(vertices: Vertices, faces: Faces, target: int) -> CoarseMesh:
         raise InputError(f"decimate: {target:,} of {len(faces):,} triangles asked for")
     fine = np.asfortranarray(vertices, dtype=np.float64)
     coarse, left, _, _ = igl.qslim(fine, np.asfortranarray(faces, dtype=np.int32), target)
+    left = np.asarray(left).astype(np.int64, order="C")
     if not target - 2 <= len(left) <= target:
         raise InputError(
             f"decimate: {len(left):,} triangles are left of {len(faces):,}, asked for were "
             f"{target:,}; the mesh must be a manifold with enough triangles"
         )
     coarse = np.ascontiguousarray(coarse)
-    left = np.asarray(left).astype(np.int64, order="C")
     fine = np.ascontiguousarray(fine)
     down = _barycentric_map(fine, faces, coarse)
     return CoarseMesh(coarse, left, down, _barycentric_map(coarse, left, fine))

@@ -42,7 +42,7 @@ class SparseMap(nn.Module):
     @classmethod
     def of(cls, matrix: sp.csr_matrix) -> "SparseMap":
         """The map of a SciPy matrix; entries that are zero are kept."""
-        rows, columns = np.shape(matrix)
+        rows, columns = matrix.get_shape()
         made = cls((rows, columns), matrix.nnz)
         made.set(matrix)
         return made

@@ -68,24 +68,14 @@ class DecoupledGenerator(FaceDecoder):
             codes = self.label_codes(name)
             codes.copy_(torch.randn(codes.shape, generator=rng))
 
-    def hold_units(self, count: int) -> None:
-        """Keep the first ``count`` hidden units as they are while the others learn.
+    def hold_hidden(self) -> None:
+        """Let only the output layer learn.
 
-        Their rows of the hidden layer and columns of the output layer get no gradient, and an
-        optimiser without weight decay leaves them alone.
+        Which codes a hidden unit sees is then what the start made it: units that bend expressions
+        never come to see the identity, and the other way round.
         """
-
-        def hold_rows(gradient: Tensor) -> Tensor:
-            gradient[:count] = 0
-            return gradient
-
-        def hold_columns(gradient: Tensor) -> Tensor:
-            gradient[:, :count] = 0
-            return gradient
-
-        for rows in (self.hidden.weight, self.hidden.bias):
-            rows.register_hook(hold_rows)
-        self.output.weight.register_hook(hold_columns)
+        for parameter in self.hidden.parameters():
+            parameter.register_hook(torch.zeros_like)
 
     def activations(self, codes: Codes) -> Float[Tensor, "B H"]:
         """Hidden layer: what the output layer, or its fused form, is applied to."""

@@ -71,14 +71,14 @@ def _embree_ms(maps: NormalMaps, vertices: Float[Tensor, "B V 3"]) -> float | No
     from open3d.t.geometry import RaycastingScene, TriangleMesh
 
     faces = maps.faces.cpu().numpy()
-    rays = core.Tensor(_rays(maps))
+    rays = core.Tensor.from_numpy(_rays(maps))
     seconds = []
     for positions in vertices.numpy():
         started = time.perf_counter()
         scene = RaycastingScene(nthreads=torch.get_num_threads())
         scene.add_triangles(positions, faces.astype(np.uint32))
         hit = scene.cast_rays(rays, nthreads=torch.get_num_threads())
-        mesh = TriangleMesh(core.Tensor(positions), core.Tensor(faces))
+        mesh = TriangleMesh(core.Tensor.from_numpy(positions), core.Tensor.from_numpy(faces))
         normals = mesh.compute_vertex_normals().vertex["normals"].numpy()
         found = hit["primitive_ids"].numpy()
         covered = found != RaycastingScene.INVALID_ID

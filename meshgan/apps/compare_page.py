@@ -8,6 +8,7 @@ from meshgan.apps.compare_pictures import charts, labelled_expressions, random_f
 from meshgan.apps.compare_table import (
     CONTROLS,
     PAPER,
+    PAPER_COLUMNS,
     TABLES,
     Cells,
     as_csv,
@@ -121,7 +122,8 @@ def _markdown(tables: Mapping[Any, Cells], result: Mapping[str, Any], summary: s
 
 
 def _paper_table() -> Cells:
-    head = ["", *(column.title for column in TABLES[0].columns)]
+    titles = {column.key: column.title for column in TABLES[0].columns}
+    head = ["", *(titles[key] for key in PAPER_COLUMNS)]
     rows = [
         [name, *("–" if value is None else f"{value:g}" for value in values)]
         for name, values in PAPER.items()

@@ -68,15 +68,6 @@ class DecoupledGenerator(FaceDecoder):
             codes = self.label_codes(name)
             codes.copy_(torch.randn(codes.shape, generator=rng))
 
-    def hold_hidden(self) -> None:
-        """Let only the output layer learn.
-
-        Which codes a hidden unit sees is then what the start made it: units that bend expressions
-        never come to see the identity, and the other way round.
-        """
-        for parameter in self.hidden.parameters():
-            parameter.register_hook(torch.zeros_like)
-
     def activations(self, codes: Codes) -> Float[Tensor, "B H"]:
         """Hidden layer: what the output layer, or its fused form, is applied to."""
         return nn.functional.leaky_relu(self.hidden(self.join(codes)), self.slope)

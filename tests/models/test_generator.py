@@ -79,21 +79,6 @@ def test_refuses_what_does_not_fit(generator):
         DecoupledGenerator(torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), FACTORS, {"noise": 1})
 
 
-def test_a_held_hidden_layer_stays_while_the_output_learns(generator):
-    generator.hold_hidden()
-    before = {name: value.clone() for name, value in generator.state_dict().items()}
-    optimiser = torch.optim.Adam(generator.parameters(), lr=0.1)
-    for step in range(3):
-        codes = generator.sample_codes(4, torch.Generator().manual_seed(step))
-        optimiser.zero_grad()
-        generator(codes).square().sum().backward()
-        optimiser.step()
-    after = generator.state_dict()
-    for name, value in after.items():
-        learned = name.startswith("output.")
-        assert torch.equal(value, before[name]) is not learned, name
-
-
 def test_some_vertices_are_those_of_the_whole_face(generator):
     codes = generator.sample_codes(3, torch.Generator().manual_seed(1))
     ids = torch.tensor([6, 0, 3, 3])

@@ -80,8 +80,6 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
     generator = _make_generator(template, factors, scale, config)
     if fresh and config.model.start == "additive":
         _start_additive(generator, dataset, labels, config)
-    if config.model.hold_hidden:
-        generator.hold_hidden()
     laplacian, areas = _surface_operators(template)
     regulariser = laplacian_regulariser(laplacian, areas, scale, config.loss.laplacian_length_mm)
     energies = vertex_energies(regulariser, _some_displacements(dataset) / scale)

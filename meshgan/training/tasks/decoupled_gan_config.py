@@ -29,9 +29,6 @@ class ModelConfig:
     mirrored_start: bool = False
     """Let the additive model see every face's mirror image too, as another person's; needs a
     template with a mirror map."""
-    hold_hidden: bool = False
-    """Train the generator's output layer only: a hidden unit goes on seeing the codes that an
-    additive start gave it, so that no code comes to change what belongs to another."""
 
     def __post_init__(self) -> None:
         require(
@@ -41,7 +38,6 @@ class ModelConfig:
             hidden=self.hidden > 0,
             slope=0 <= self.slope < 1,
             image_size=self.image_size > 0,
-            hold_hidden=self.start == "additive" or not self.hold_hidden,
         )
 
     @property

@@ -57,7 +57,7 @@ class FaceModel:
             )
         except FileFormatError as error:
             raise FileFormatError(f"{folder.path}: {error}") from error
-        return cls(model.to(device).eval(), template)
+        return cls(model.to(device).eval().requires_grad_(False), template)
 
     def codes(
         self,

@@ -23,6 +23,7 @@ from meshgan.errors import JobError, MeshGANError
 log = logging.getLogger(__name__)
 
 START_LIMIT_S = 600.0  # imports, and tables that are made once per machine
+CALL, CALL_LIMIT_S = "are you there?", 10.0
 SPARE_CPU_S = 30.0
 ONE_THREAD = {
     name: "1"
@@ -81,10 +82,20 @@ class IsolatedProcess:
             TaskFailed: it raised an exception, took longer than the limit, or its process died.
             JobError: the process cannot be started.
         """
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and not self._answers():
             self.stop()  # it died while it had nothing to do
         self.start()
         return self._ask(task, time_limit_s)
+
+    def _answers(self) -> bool:
+        """Whether the process is there: one that is about to end still looks alive from outside."""
+        pipe = self._pipe
+        assert pipe is not None
+        try:
+            pipe.send((CALL, CALL_LIMIT_S))
+            return pipe.poll(CALL_LIMIT_S) and bool(pipe.recv())
+        except (EOFError, OSError):
+            return False
 
     def kill(self) -> None:
         """End the process from another thread than the one that waits for its answer."""
@@ -175,6 +186,9 @@ def serve(descriptor: int) -> None:
             return
         except Exception as error:  # a task that cannot be unpickled here
             pipe.send((False, _told(error)))
+            continue
+        if isinstance(task, str) and task == CALL:
+            pipe.send((True, None))
             continue
         _limit_cpu(limit_s)
         try:

@@ -7,6 +7,8 @@ import tyro
 
 from meshgan.cli.command import Command, Summary
 
+Benchmark = Literal["train", "geometry", "uv", "specificity", "io", "register", "render"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bench(Command):
@@ -15,9 +17,7 @@ class Bench(Command):
     Example: meshgan bench train --rounds 9
     """
 
-    name: tyro.conf.Positional[
-        Literal["train", "geometry", "uv", "specificity", "io", "register", "render"]
-    ]
+    name: tyro.conf.Positional[Benchmark]
     """What to time."""
     rounds: int = 7
     """Counted runs of each; their median is shown."""

@@ -62,6 +62,13 @@ class RunFolder:
             raise InputError(f"{self.path}: is not empty and not a run; choose another --out")
         self.path.mkdir(parents=True, exist_ok=True)
 
+    def clear_unfinished(self) -> None:
+        """Remove temporary files that a killed process left behind; no other process may write."""
+        for folder in (self.path, self.states, self.previews):
+            for left in folder.glob(".*-*"):
+                if left.is_file():
+                    left.unlink(missing_ok=True)
+
     def write_provenance(self, seed: int, device: str) -> None:
         """Record what could change the result."""
         write_json(

@@ -69,6 +69,8 @@ class Trainer:
         """
         if resume and self.run.has_state():
             self.load_state(self.run.read_state())
+            if self.fabric.is_global_zero:
+                self.run.clear_unfinished()
             log.info("resumed at iteration %d", self.iteration)
         chief = self.fabric.is_global_zero
         journal = Journal(self.run, self.iteration, self.config.iterations) if chief else None

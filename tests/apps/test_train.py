@@ -314,7 +314,7 @@ def test_paper_preset_is_the_paper():
 def test_settings_are_refused_with_a_suggestion(tmp_path):
     with pytest.raises(ConfigError, match=r"train.iteration is not .*did you mean train.iteratio"):
         read_config("quick", None, ["train.iteration=5"])
-    with pytest.raises(ConfigError, match="no such preset; known: full, paper, quick"):
+    with pytest.raises(ConfigError, match=r"no such preset; known: .*full, .*quick"):
         read_config("quik", None)
     (tmp_path / "my.yaml").write_text("model: {hidden: many}")
     with pytest.raises(ConfigError, match=r"my.yaml: model.hidden must be a whole number"):

@@ -85,6 +85,20 @@ def test_survives_kill_dash_nine(tmp_path):
     assert not list((tmp_path / "killed").glob(".*"))
 
 
+def test_what_a_killed_process_left_is_removed_on_resume(tmp_path):
+    trainer(tmp_path).fit()
+    (tmp_path / "state" / "00000006.pt").unlink()
+    left = [
+        tmp_path / ".weights-ab12cd34.safetensors",
+        tmp_path / "state" / ".00000006-x1y2z3w4.pt",
+    ]
+    for path in left:
+        path.write_bytes(b"half")
+    trainer(tmp_path).fit(resume=True)
+    assert not any(path.exists() for path in left)
+    assert (tmp_path / "weights.safetensors").exists()
+
+
 def test_damaged_state_falls_back_to_the_one_before(tmp_path):
     trainer(tmp_path).fit()
     newest = tmp_path / "state" / "00000006.pt"

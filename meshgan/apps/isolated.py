@@ -187,7 +187,7 @@ def serve(descriptor: int) -> None:
         except Exception as error:  # a task that cannot be unpickled here
             pipe.send((False, _told(error)))
             continue
-        if isinstance(task, str) and task == CALL:
+        if _is_call(task):
             pipe.send((True, None))
             continue
         _limit_cpu(limit_s)
@@ -200,6 +200,10 @@ def serve(descriptor: int) -> None:
         except Exception as error:
             log.debug("%s", traceback.format_exc())
             pipe.send((False, _told(error)))
+
+
+def _is_call(task: Any) -> bool:
+    return isinstance(task, str) and task == CALL
 
 
 def _leave_with_parent(parent: int) -> None:

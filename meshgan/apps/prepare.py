@@ -138,6 +138,18 @@ def present_labels(
     return names, labels
 
 
+def refuse_average(config: RunConfig) -> None:
+    """Refuse an average of weights where codes are whitened after the training.
+
+    Raises:
+        InputError: the settings ask for one.
+    """
+    if config.train.ema_decay is not None:
+        raise InputError(
+            "train.ema_decay: codes are whitened for the weights as they are; leave the average out"
+        )
+
+
 def with_uv(template: Template, method: Method | Literal["template"]) -> Template:
     """The template with a map to the unit square."""
     if method == "template" and template.mesh.uv is not None:

@@ -16,6 +16,16 @@ CPU_CANDIDATES, OTHER_CANDIDATES = 250_000, 8_000_000
 EDGE_TOLERANCE = 1e-5  # in barycentric units: no crack between two triangles of one edge
 
 
+def check_projection(points_px: Float[Tensor, "_ _ 2"], depth: Float[Tensor, "_ _"]) -> None:
+    """Refuse points and depths that do not belong together, or are not finite."""
+    if points_px.shape[:2] != depth.shape:
+        raise ShapeError(
+            f"visibility: points {tuple(points_px.shape)} and depth {tuple(depth.shape)} differ"
+        )
+    if not (torch.isfinite(points_px).all() and torch.isfinite(depth).all()):
+        raise InputError("visibility: some projected vertices are not finite; check the mesh")
+
+
 @torch.no_grad()
 def visible_triangles(
     points_px: Float[Tensor, "B V 2"],
@@ -43,12 +53,7 @@ def visible_triangles(
         ShapeError: points and depth do not belong together.
         InputError: a coordinate is not finite.
     """
-    if points_px.shape[:2] != depth.shape:
-        raise ShapeError(
-            f"visibility: points {tuple(points_px.shape)} and depth {tuple(depth.shape)} differ"
-        )
-    if not (torch.isfinite(points_px).all() and torch.isfinite(depth).all()):
-        raise InputError("visibility: some projected vertices are not finite; check the mesh")
+    check_projection(points_px, depth)
     corner, extent, area = _pixel_boxes(points_px, faces, size_px)
     facing = area < 0 if cull else area != 0
     pixel_count = torch.where(facing, extent[..., 0] * extent[..., 1], 0).long()

@@ -14,9 +14,9 @@ import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from meshgan.errors import InputError, ShapeError
 from meshgan.files import cache_folder
 from meshgan.geometry import visibility_kernels as kernels
+from meshgan.geometry.visibility import check_projection
 
 EMPTY, LOWER_HALF = torch.iinfo(torch.int64).min, 0xFFFFFFFF
 
@@ -57,12 +57,7 @@ def visible_triangles(
         ShapeError: points and depth do not belong together.
         InputError: a coordinate is not finite.
     """
-    if points_px.shape[:2] != depth.shape:
-        raise ShapeError(
-            f"visibility: points {tuple(points_px.shape)} and depth {tuple(depth.shape)} differ"
-        )
-    if not (torch.isfinite(points_px).all() and torch.isfinite(depth).all()):
-        raise InputError("visibility: some projected vertices are not finite; check the mesh")
+    check_projection(points_px, depth)
     points, heights, corners = _float32(points_px), _float32(depth), _int32(faces)
     keys = torch.full(
         (len(points), size_px, size_px), EMPTY, dtype=torch.int64, device=points.device

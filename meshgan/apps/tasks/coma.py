@@ -10,6 +10,7 @@ from meshgan import seeding
 from meshgan.apps.prepare import (
     Prepared,
     displacement_chunks,
+    refuse_average,
     training_part,
     with_length,
 )
@@ -49,10 +50,7 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
     Raises:
         InputError: the data set lacks a factor, or labels for one, or is too small.
     """
-    if config.train.ema_decay is not None:
-        raise InputError(
-            "train.ema_decay: codes are whitened for the weights as they are; leave the average out"
-        )
+    refuse_average(config)
     dataset = training_part(store, config.part)
     people, start = _span_people(store, config)
     linear, deep = config.model.codes

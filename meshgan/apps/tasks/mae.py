@@ -9,6 +9,7 @@ import torch
 from meshgan import seeding
 from meshgan.apps.prepare import (
     Prepared,
+    refuse_average,
     training_part,
     with_length,
     with_uv,
@@ -54,10 +55,7 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
     Raises:
         InputError: the data set lacks a factor, or labels for one, or is too small.
     """
-    if config.train.ema_decay is not None:
-        raise InputError(
-            "train.ema_decay: codes are whitened for the weights as they are; leave the average out"
-        )
+    refuse_average(config)
     dataset = training_part(store, config.part)
     template = with_uv(store.template, config.model.uv)
     assert template.mesh.uv is not None

@@ -110,19 +110,16 @@ def train_contender(
         raise InputError(f"compare: there is no preset {contender.preset}")
     config = read_config(contender.preset, None, (f"train.seed={seed}", *overrides))
     started = folder.config_file.exists()
-    if started and folder.weights_file.exists() and _finished(folder, config.train.iterations):
+    if started and _finished(folder):
         return
     log.info("training %s", contender.title)
     train(data, contender.run, config, resume=started)
 
 
-def _finished(folder: RunFolder, iterations: int) -> bool:
-    if not folder.has_state():
-        return True  # a model in closed form has weights and no state
-    lines = folder.read_metrics()
-    return bool(lines) and lines[-1].get("iteration", 0) >= _length_of(folder, iterations)
-
-
-def _length_of(folder: RunFolder, iterations: int) -> int:
-    kept = read_config(None, folder.config_file).train.iterations
-    return min(kept, iterations) if kept else iterations
+def _finished(folder: RunFolder) -> bool:
+    """Whether the training came to its end, and what follows it did too."""
+    if not (folder.weights_file.exists() and folder.result_file.exists()):
+        return False
+    wanted = read_config(None, folder.config_file).train.iterations
+    in_closed_form = not folder.has_state()
+    return in_closed_form or read_json(folder.result_file)["iterations"] >= wanted

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from meshgan.apps.face_model import FaceModel
+from meshgan.data.code_files import write_codes
 from meshgan.data.mesh_io import write_mesh
 from meshgan.errors import InputError
 from meshgan.files import atomic_folder
@@ -46,8 +47,7 @@ def sample_faces(
         names = [f"face_{k:0{digits}d}.{file_format}" for k in range(count)]
         for name, face in zip(names, vertices, strict=True):
             write_mesh(folder / name, template.mesh.with_vertices(face))
-        arrays = {name: code.numpy() for name, code in codes.items()}
-        np.savez(folder / "codes.npz", **arrays)  # pyright: ignore[reportArgumentType]
+        write_codes(folder / "codes.npz", codes)
         shown = render_faces(
             vertices[:SHEET_FACES], template.mesh.faces, 200, colour=paint_template(template)
         )

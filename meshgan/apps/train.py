@@ -58,10 +58,13 @@ def train(data: Path, out: Path, config: RunConfig, resume: bool = False) -> dic
         configuration.write(run.config_file, config)  # last: now the folder is a run
     fabric.barrier()
     iterations, values = _learn(prepared, run, fabric, resume)
+    seconds = time.monotonic() - started
+    if chief:
+        write_json(run.result_file, {"iterations": iterations, "seconds": seconds})
     return {
         "run": str(run.path),
         "iterations": iterations,
-        "seconds": time.monotonic() - started,
+        "seconds": seconds,
         "final_losses": values or _last_losses(run),
         "weights": str(run.weights_file),
     }

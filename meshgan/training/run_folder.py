@@ -4,6 +4,7 @@ config.yaml         the whole configuration, read back by every later command
 provenance.json     versions, machine, seed, command: written before the first step
 weights.safetensors the model for use (the average where there is one)
 state/              full training states, the last few, for ``--resume``
+result.json         how long it took: there once a training has come to its end
 metrics.jsonl       one line per logged iteration
 tensorboard/        the same for TensorBoard
 previews/           sheets to look at, one per step
@@ -41,6 +42,7 @@ class RunFolder:
     weights_file = property(lambda self: self.path / "weights.safetensors")
     metrics_file = property(lambda self: self.path / "metrics.jsonl")
     provenance_file = property(lambda self: self.path / "provenance.json")
+    result_file = property(lambda self: self.path / "result.json")
     states = property(lambda self: self.path / "state")
     previews = property(lambda self: self.path / "previews")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from meshgan.apps.compare import Comparison, compare
-from meshgan.apps.contenders import given_contenders, standard_contenders
+from meshgan.apps.contenders import given_contenders, standard_contenders, train_contender
 from meshgan.errors import InputError
 from meshgan.files import read_json, write_json
 
@@ -108,3 +108,18 @@ def test_standard_models_have_presets_of_their_names(tmp_path):
         "mae",
         "coma",
     ]
+
+
+def test_a_training_without_its_end_goes_on(domes, tmp_path):
+    """Weights are not enough: what follows the last iteration may be missing."""
+    (contender,) = standard_contenders(tmp_path, ("pca",))
+    sizes = ("model.codes={identity: 5, expression: 3}",)
+    train_contender(contender, domes, overrides=sizes)
+    end, weights = contender.run / "result.json", contender.run / "weights.safetensors"
+    stamps = (end.stat().st_mtime_ns, weights.stat().st_mtime_ns)
+    train_contender(contender, domes, overrides=sizes)
+    assert (end.stat().st_mtime_ns, weights.stat().st_mtime_ns) == stamps
+    end.unlink()
+    train_contender(contender, domes, overrides=sizes)
+    assert end.exists()
+    assert weights.stat().st_mtime_ns > stamps[1]

@@ -1,0 +1,1 @@
+"""Changing faces by their codes: paths between them, arithmetic, transfer, speech, actions."""

@@ -1,17 +1,14 @@
 """glTF 2.0, text (.gltf) and binary (.glb), through trimesh."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import trimesh
 
+from meshgan.data.mesh_formats.glb import GLB_MAGIC, read_document, split_glb
 from meshgan.data.mesh_formats.raw import BadMesh, RawMesh
-
-_GLB_MAGIC = b"glTF"
-_JSON_CHUNK = b"JSON"
 
 
 def read_gltf(content: bytes, path: Path) -> RawMesh:
@@ -21,7 +18,7 @@ def read_gltf(content: bytes, path: Path) -> RawMesh:
     beside it.
     """
     _refuse_impossible_counts(_document(content), path)
-    kind = "glb" if content[:4] == _GLB_MAGIC else "gltf"
+    kind = "glb" if content[:4] == GLB_MAGIC else "gltf"
     resolver = trimesh.resolvers.FilePathResolver(path)
     try:
         scene = trimesh.load_scene(
@@ -71,20 +68,7 @@ def _placed_meshes(scene: trimesh.Scene) -> list[trimesh.Trimesh]:
 
 
 def _document(content: bytes) -> dict[str, Any]:
-    text = content
-    if content[:4] == _GLB_MAGIC:
-        announced = int.from_bytes(content[8:12], "little")
-        length = int.from_bytes(content[12:16], "little")
-        if len(content) < announced or content[16:20] != _JSON_CHUNK:
-            raise BadMesh(f"cut short: {len(content):,} of {announced:,} bytes")
-        text = content[20 : 20 + length]
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise BadMesh(f"not glTF ({error})") from error
-    if not isinstance(document, dict) or "asset" not in document:
-        raise BadMesh("not glTF: no asset entry")
-    return document
+    return split_glb(content)[0] if content[:4] == GLB_MAGIC else read_document(content)
 
 
 def _refuse_impossible_counts(document: dict[str, Any], path: Path) -> None:

@@ -12,6 +12,13 @@ from meshgan import seeding
 from meshgan.data.template import Template
 from meshgan.errors import FileFormatError, InputError
 from meshgan.files import read_json
+from meshgan.fitting.fit import Fit
+from meshgan.fitting.landmarks import fit_landmarks
+from meshgan.fitting.meshes import fit_meshes
+from meshgan.fitting.named_points import PointsLike
+from meshgan.fitting.observations import MeshesLike, observe_landmarks, observe_meshes
+from meshgan.fitting.posed_meshes import fit_posed_meshes
+from meshgan.fitting.solvers import SolverName
 from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import Codes, MeshModel
 from meshgan.models.kinds import make_model
@@ -21,7 +28,7 @@ BATCH = 64
 
 
 class FaceModel:
-    """A trained model with its template: sample, decode, look up the codes of labels.
+    """A trained model with its template: sample, decode, fit, look up the codes of labels.
 
     Example:
         >>> model = FaceModel.load("runs/demo")  # doctest: +SKIP
@@ -123,6 +130,108 @@ class FaceModel:
         """Random faces as meshes; arguments as for ``codes``."""
         vertices = self.decode(self.codes(count, seed, fix, labels)).cpu().numpy()
         return [self.template.mesh.with_vertices(face) for face in vertices]
+
+    def fit_landmarks(
+        self,
+        points: PointsLike,
+        targets: Float[np.ndarray | Tensor, "*B L 3"],
+        regularisation: float | Mapping[str, float] = 1.0,
+        weights: Float[np.ndarray | Tensor, "... _"] | None = None,
+        pose: bool = True,
+        scale: bool = False,
+        missing: bool = False,
+        robust_mm: float | None = None,
+        restarts: int = 1,
+        solver: SolverName = "lm",
+        iterations: int | None = None,
+        seed: int = 0,
+        unit: str = "mm",
+    ) -> Fit:
+        """Codes and poses of faces of which some points were measured.
+
+        Example:
+            >>> fit = model.fit_landmarks("ibug68", measured)  # doctest: +SKIP
+            >>> vertices = fit.vertices(model.model)  # doctest: +SKIP
+
+        Args:
+            points: where they are on the surface: vertex ids; face ids and barycentric weights;
+                the name of a set of landmarks; single landmarks ("ibug68:30").
+            targets: (L, 3) of one face or (B, L, 3) of many, in ``unit``.
+            regularisation: lambda, the variance (mm^2) of the landmarks' noise along each axis.
+            weights: per point, or per face and point.
+            pose: solve for a rotation and a translation of each face.
+            scale: solve for a size too.
+            missing: take rows of NaN for missing points.
+            robust_mm: points much farther off than this hardly count.
+            restarts: how many starts per face.
+            solver: "lm", "adam" or "adam+lm".
+            iterations: steps of the solver.
+            seed: of the random starts.
+            unit: of the targets.
+
+        Raises:
+            InputError: as ``fitting.landmarks.fit_landmarks`` and ``named_points.find_points``.
+            ShapeError: another number of targets than points.
+        """
+        seen = observe_landmarks(points, targets, self.template, weights, unit)
+        return fit_landmarks(
+            self.model,
+            seen.points,
+            seen.targets.to(self.device),
+            regularisation,
+            seen.weights,
+            pose=pose,
+            scale=scale,
+            missing=missing,
+            robust_mm=robust_mm,
+            restarts=restarts,
+            solver=solver,
+            iterations=iterations,
+            rng=seeding.torch_generator(seed, "fit"),
+        )
+
+    def fit_mesh(
+        self,
+        meshes: MeshesLike,
+        regularisation: float | Mapping[str, float] = 1.0,
+        pose: bool = True,
+        scale: bool = False,
+        restarts: int = 1,
+        seed: int = 0,
+    ) -> Fit:
+        """Codes and poses of whole registered meshes.
+
+        Args:
+            meshes: one or several of the model's topology, or vertices (V, 3), (B, V, 3), mm.
+            regularisation: lambda, mm^2 (sum over all vertices) per squared unit of code.
+            pose: solve for a rotation and a translation of each mesh.
+            scale: solve for a size too.
+            restarts: how many starts per mesh.
+            seed: of the random starts.
+
+        Raises:
+            ShapeError: a mesh has another topology.
+            InputError: a vertex is not finite.
+        """
+        vertices = observe_meshes(meshes, self.template).to(self.device)
+        rng = seeding.torch_generator(seed, "fit")
+        if pose:
+            return fit_posed_meshes(self.model, vertices, regularisation, scale, restarts, rng)
+        return fit_meshes(self.model, vertices, regularisation, restarts, rng)
+
+    def encode(self, meshes: MeshesLike) -> Codes:
+        """The codes of registered meshes, by name (B, d): those of ``fit_mesh``."""
+        return self.fit_mesh(meshes).codes
+
+    def meshes(self, fit: Fit) -> list[TriMesh]:
+        """The fitted faces as meshes, where they were observed."""
+        vertices = fit.vertices(self.model).cpu().numpy()
+        return [self.template.mesh.with_vertices(face) for face in vertices]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.template_vertices.device
 
     def _known(self, factor: str) -> None:
         if factor not in self.model.factors:

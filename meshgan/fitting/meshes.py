@@ -1,14 +1,17 @@
 """Codes of whole registered meshes: every vertex is a landmark."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from meshgan.errors import InputError, ShapeError
-from meshgan.fitting.codes import Fit, check_targets, draw_starts, penalties_of, summarise
+from meshgan.errors import ShapeError
+from meshgan.fitting.fit import Fit, summarise
 from meshgan.fitting.objective import LeastSquares, ModelPoints
 from meshgan.fitting.points import SurfacePoints
 from meshgan.fitting.solvers import Solution, levenberg_marquardt
+from meshgan.fitting.unknowns import check_targets, draw_starts, penalties_of
 from meshgan.models.base import Codes, MeshModel
 
 FEW, MANY = 256, 1024  # vertices of the first steps, and of the curvature of the last ones
@@ -20,7 +23,7 @@ ROUGH, FINE = 1e-3, 1e-4  # relative decrease of a round, and of a step, of a fa
 def fit_meshes(
     model: MeshModel,
     vertices: Float[Tensor, "B W 3"],
-    regularisation: float | dict[str, float] = 1.0,
+    regularisation: float | Mapping[str, float] = 1.0,
     restarts: int = 1,
     rng: torch.Generator | None = None,
     start: Codes | None = None,
@@ -51,8 +54,6 @@ def fit_meshes(
             f"fit: meshes of {vertices.shape[1]:,} vertices, the model has {count:,}; "
             "register them to the model's template first (meshgan register)"
         )
-    if restarts < 1:
-        raise InputError(f"fit: {restarts} starts, expected 1 or more")
     device = model.template_vertices.device
     draws = torch.Generator().manual_seed(0) if rng is None else rng
     everything = SurfacePoints.at_vertices(torch.arange(count, device=device))

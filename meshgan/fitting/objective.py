@@ -1,4 +1,4 @@
-"""What a fit minimises: weighted squared distances of points plus a penalty on the unknowns."""
+"""What a fit minimises: weighted distances of points plus a penalty on the unknowns."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -18,13 +18,41 @@ class PointFunction(Protocol):
     """Unknowns in, points out; one row per face, and rows do not depend on each other.
 
     ``size``: number p of the unknowns of a face. A pose, a camera or a scale is another function
-    around this one, whose unknowns stand after those it wraps.
+    around this one, whose unknowns stand after those it wraps. C is 3 for points in space, 2 in
+    a picture.
     """
 
     size: int
 
-    def __call__(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L 3"]:
+    def __call__(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L C"]:
         """Where the points are, mm."""
+        ...
+
+
+@runtime_checkable
+class FaceFunction(PointFunction, Protocol):
+    """A function that is another one for every face: each begins at a pose of its own."""
+
+    def take(self, rows: Int[Tensor, " b"] | slice) -> "FaceFunction":
+        """The function of some of the faces."""
+        ...
+
+
+@runtime_checkable
+class Differentiated(Protocol):
+    """A function that knows its derivatives."""
+
+    def jacobian(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L C p"]:
+        """Derivative of every point of a face by every unknown of that face."""
+        ...
+
+
+@runtime_checkable
+class DifferentiatedModel(Protocol):
+    """A model that knows the derivatives of its vertices by its codes."""
+
+    def jacobian_at(self, codes: Codes, vertex_ids: Int[Tensor, " L"]) -> Float[Tensor, "B L 3 d"]:
+        """Derivatives of some vertices, mm per unit of the codes side by side."""
         ...
 
 
@@ -43,6 +71,12 @@ class ModelPoints:
         """Where the points are, mm."""
         return self.points.locate(self.model, split_codes(unknowns, self.model))
 
+    def jacobian(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L 3 p"]:
+        """Derivative of every point of a face by every code of that face."""
+        if isinstance(self.model, DifferentiatedModel):
+            return self.points.derive(self.model.jacobian_at, split_codes(unknowns, self.model))
+        return differentiate(self, unknowns)
+
 
 def split_codes(joined: Float[Tensor, "B d"], model: MeshModel) -> Codes:
     """Codes by name from codes side by side, in the order of ``code_sizes``."""
@@ -52,32 +86,50 @@ def split_codes(joined: Float[Tensor, "B d"], model: MeshModel) -> Codes:
 
 @dataclass(frozen=True, eq=False)
 class LeastSquares:
-    """One problem per row: minimise sum_i w_i |p_i(x) - t_i|^2 + sum_j c_j x_j^2 over x.
+    """One problem per row: minimise sum_i w_i rho(|p_i(x) - t_i|^2) + sum_j c_j x_j^2 over x.
 
     Args:
         function: p, from unknowns to points.
-        targets: t (B, L, 3), mm; finite, also where the weight is 0.
+        targets: t (B, L, C), mm; finite, also where the weight is 0.
         weights: w (B, L), 0 or more.
         penalties: c (p,), mm^2 per squared unit of each unknown.
+        width_mm: s of rho(e) = e / (1 + e / s^2), which grows no further for points much farther
+            off than s; None for rho(e) = e.
 
-    Source: Fernández Abrevaya et al. 2019, Eq. 13 (w = 1, c = lambda).
+    Source: Fernández Abrevaya et al. 2019, Eq. 13 (w = 1, c = lambda, rho(e) = e); Geman and
+    McClure 1987 (rho).
     """
 
     function: PointFunction
-    targets: Float[Tensor, "B L 3"]
+    targets: Float[Tensor, "B L C"]
     weights: Float[Tensor, "B L"]
     penalties: Float[Tensor, " p"]
+    width_mm: float | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: Int[Tensor, " b"] | slice) -> "LeastSquares":
         """Some of the problems."""
-        return replace(self, targets=self.targets[rows], weights=self.weights[rows])
+        return replace(
+            self,
+            function=take_faces(self.function, rows),
+            targets=self.targets[rows],
+            weights=self.weights[rows],
+        )
+
+    def trust(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L"]:
+        """What rho leaves of the weight of each point, rho'(e): 1 near its target, 0 far off."""
+        if self.width_mm is None:
+            return torch.ones_like(self.weights)
+        squared = (self.function(unknowns) - self.targets).square().sum(dim=2)
+        return (1 + squared / self.width_mm**2) ** -2
 
     def values(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, " B"]:
         """The objective of each row, mm^2."""
         squared = (self.function(unknowns) - self.targets).square().sum(dim=2)
+        if self.width_mm is not None:
+            squared = squared / (1 + squared / self.width_mm**2)
         return (self.weights * squared).sum(dim=1) + (self.penalties * unknowns.square()).sum(dim=1)
 
     def gradients(
@@ -91,7 +143,11 @@ class LeastSquares:
         return values.detach(), gradient
 
     def curvatures(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B p p"]:
-        """Gauss-Newton approximation of half the second derivative, float64."""
+        """Gauss-Newton approximation of half the second derivative, float64.
+
+        With rho: that of the weighted squares which touch the objective here, so that a step is
+        one of iteratively reweighted least squares.
+        """
         each = max(1, DERIVATIVES_AT_ONCE // (self.targets[0].numel() * unknowns.shape[1]))
         parts = [
             self.take(slice(k, k + each))._curvatures(unknowns[k : k + each])
@@ -100,16 +156,36 @@ class LeastSquares:
         return torch.cat(parts)
 
     def _curvatures(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B p p"]:
-        jacobian = point_jacobian(self.function, unknowns) * self.weights.sqrt()[..., None, None]
+        with torch.no_grad():
+            share = (self.weights * self.trust(unknowns)).sqrt()
+        jacobian = point_jacobian(self.function, unknowns) * share[..., None, None]
         rows = jacobian.flatten(1, 2)
         curvature = (rows.transpose(1, 2) @ rows).double()
         return curvature + torch.diag(self.penalties.double())
 
 
+def take_faces(function: PointFunction, rows: Int[Tensor, " b"] | slice) -> PointFunction:
+    """The function of some of the faces; most are the same for all."""
+    return function.take(rows) if isinstance(function, FaceFunction) else function
+
+
 def point_jacobian(
     function: PointFunction, unknowns: Float[Tensor, "B p"]
-) -> Float[Tensor, "B L 3 p"]:
+) -> Float[Tensor, "B L C p"]:
     """Derivative of every point of a face by every unknown of that face.
+
+    In closed form where the function knows it, else ``differentiate``.
+    """
+    if isinstance(function, Differentiated):
+        with torch.no_grad():
+            return function.jacobian(unknowns)
+    return differentiate(function, unknowns)
+
+
+def differentiate(
+    function: PointFunction, unknowns: Float[Tensor, "B p"]
+) -> Float[Tensor, "B L C p"]:
+    """Derivative of every point of a face by every unknown of that face, by automatic means.
 
     Forward mode: one directional derivative per unknown, for all faces at once. Functions with a
     step that has none (sparse products) are differentiated twice in reverse instead. Unknowns
@@ -130,7 +206,7 @@ def point_jacobian(
 
 def _columns(
     function: PointFunction, unknowns: Float[Tensor, "B p"], which: Bool[Tensor, " p"]
-) -> Float[Tensor, "q B L 3"]:
+) -> Float[Tensor, "q B L C"]:
     """Derivatives by some of the unknowns."""
     identity = torch.eye(unknowns.shape[1], dtype=unknowns.dtype, device=unknowns.device)
     directions = identity[which.to(unknowns.device)]

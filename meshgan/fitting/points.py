@@ -1,5 +1,6 @@
 """Which points of a model's surface are compared with what was observed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +49,27 @@ class SurfacePoints:
         """The vertices themselves."""
         return cls(ids[:, None], torch.ones(len(ids), 1, device=ids.device))
 
+    @classmethod
+    def in_faces(
+        cls,
+        face_ids: Int[Tensor, " L"],
+        weights: Float[Tensor, "L 3"],
+        faces: Int[Tensor, "F 3"],
+    ) -> "SurfacePoints":
+        """Points inside triangles, by face id and barycentric weights.
+
+        Raises:
+            InputError: a face id is out of range.
+        """
+        outside = (face_ids < 0) | (face_ids >= len(faces))
+        if bool(outside.any()):
+            first = int(face_ids[outside][0])
+            raise InputError(
+                f"points: names face {first:,}, but there are {len(faces):,} "
+                f"(0 to {len(faces) - 1:,})"
+            )
+        return cls(faces[face_ids], weights)
+
     @property
     def count(self) -> int:
         """L."""
@@ -76,6 +98,22 @@ class SurfacePoints:
         vertices, place = self._needed
         found = model.decode_at(codes, vertices)[:, place]
         return (found * self.weights.to(found)[..., None]).sum(dim=2)
+
+    def derive(
+        self,
+        jacobian_at: Callable[[Codes, Int[Tensor, " n"]], Float[Tensor, "B n 3 d"]],
+        codes: Codes,
+    ) -> Float[Tensor, "B L 3 d"]:
+        """Derivatives of the points from those of the vertices, by a model's ``jacobian_at``."""
+        vertices, place = self._needed
+        found = jacobian_at(codes, vertices)
+        if self.corners.shape[1] == 1:
+            return found[:, place[:, 0]]
+        return torch.einsum("blkcd,lk->blcd", found[:, place], self.weights.to(found))
+
+    def take(self, rows: Int[Tensor, " l"] | slice) -> "SurfacePoints":
+        """Some of the points."""
+        return SurfacePoints(self.corners[rows], self.weights[rows])
 
     def to(self, device: torch.device) -> "SurfacePoints":
         """The same points on another device."""

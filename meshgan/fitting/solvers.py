@@ -1,14 +1,17 @@
 """Two ways to the same minimum, for many faces at once: Adam, and Levenberg-Marquardt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from meshgan.errors import InputError
 from meshgan.fitting.objective import LeastSquares
 
+SolverName = Literal["adam", "lm", "adam+lm"]
 ADAM_RATE = 0.1  # codes are standard normal: the first steps are a tenth of their deviation
 ADAM_ITERATIONS = 1500
 LM_ITERATIONS = 100
@@ -18,6 +21,15 @@ MOST_REFUSED = 8  # steps in a row that bring no decrease: a kink of the model, 
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-4, 1e-9, 1e9
 LOOSER, TIGHTER = 0.1, 6.0
 LONGEST_STEP = 1.5
+ITERATIONS: dict[str, int] = {
+    "adam": ADAM_ITERATIONS,
+    "lm": LM_ITERATIONS,
+    "adam+lm": ADAM_ITERATIONS // 2,
+}
+POLISHING = 40
+ROWS_AT_ONCE = 512
+WIDER = (8.0, 3.0)  # times the width of a robust fit: with these it begins, roughly
+ROUGH, ROUGH_SHARE = 1e-3, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +40,71 @@ class Solution:
     objective: Float[Tensor, " B"]
     converged: Bool[Tensor, " B"]
     iterations: int
+
+
+def check_solver(name: str) -> None:
+    """Refuse a name that is none.
+
+    Raises:
+        InputError: there is no such solver.
+    """
+    if name not in ITERATIONS:
+        raise InputError(f"fit: solver {name!r}; choose one of {', '.join(ITERATIONS)}")
+
+
+def solve(
+    problem: LeastSquares,
+    start: Float[Tensor, "n p"],
+    solver: SolverName,
+    iterations: int | None = None,
+) -> Solution:
+    """The best minimum of each face that is found from its starts.
+
+    A robust problem is first solved with wider ranges, in which no point is out of reach.
+
+    Args:
+        problem: B of them.
+        start: n = B times the number of starts, those of the first face first.
+        solver: "adam", "lm", or "adam+lm": the second walks on from where the first ends.
+        iterations: largest number of steps; the usual one if None.
+    """
+    check_solver(solver)
+    faces, steps = len(problem), iterations or ITERATIONS[solver]
+    each = len(start) // max(faces, 1)
+    copies = torch.arange(faces, device=start.device).repeat_interleave(each)
+    many = problem.take(copies) if each > 1 else problem
+    widths = [] if problem.width_mm is None else [w * problem.width_mm for w in WIDER]
+    for width in widths:
+        wide = replace(many, width_mm=width)
+        start = _solve_rows(wide, start, solver, max(1, steps // ROUGH_SHARE), ROUGH).unknowns
+    found = _solve_rows(many, start, solver, steps, SETTLED)
+    first = each * torch.arange(faces, device=start.device)
+    best = first + found.objective.view(faces, each).argmin(dim=1)
+    kept = Solution(
+        found.unknowns[best], found.objective[best], found.converged[best], found.iterations
+    )
+    if solver == "adam+lm":
+        return levenberg_marquardt(problem, kept.unknowns, POLISHING)
+    return kept
+
+
+def _solve_rows(
+    problem: LeastSquares, start: Tensor, solver: SolverName, iterations: int, tolerance: float
+) -> Solution:
+    parts = []
+    for k in range(0, len(start), ROWS_AT_ONCE):
+        rows = slice(k, k + ROWS_AT_ONCE)
+        some, x = problem.take(rows), start[rows]
+        if solver == "lm":
+            parts.append(levenberg_marquardt(some, x, iterations, tolerance=tolerance))
+        else:
+            parts.append(descend(some, x, iterations))
+    return Solution(
+        torch.cat([part.unknowns for part in parts]),
+        torch.cat([part.objective for part in parts]),
+        torch.cat([part.converged for part in parts]),
+        max(part.iterations for part in parts),
+    )
 
 
 def descend(

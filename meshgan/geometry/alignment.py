@@ -65,6 +65,39 @@ def procrustes(
     return Similarity(rotations[0], translations[0], float(scales[0]))
 
 
+def robust_procrustes(
+    source: Float[np.ndarray, "P 3"],
+    target: Float[np.ndarray, "P 3"],
+    width_mm: float,
+    weights: Float[np.ndarray, " P"] | None = None,
+    scale: bool = False,
+    rounds: int = 5,
+) -> Similarity:
+    """``procrustes`` in which points that are far off by accident or mistake count little.
+
+    Args:
+        source: points (P, 3).
+        target: corresponding points (P, 3), mm.
+        width_mm: points much farther off than this hardly count.
+        weights: (P,), not negative; all equal by default.
+        scale: solve for the scale too.
+        rounds: of reweighting.
+
+    Raises:
+        ShapeError: the point sets differ in length.
+        InputError: fewer than three points with weight, or negative weights.
+
+    Source: Umeyama 1991, Eqs. 34-43, reweighted by Geman and McClure 1987.
+    """
+    trust = checked_weights(weights, len(source))
+    pose, robust = None, trust
+    for _ in range(rounds):
+        pose = procrustes(source, target, robust, scale)
+        squared = ((pose.apply(source) - target) ** 2).sum(axis=1)
+        robust = trust / (1 + squared / width_mm**2) ** 2 + 1e-6 * trust
+    return procrustes(source, target, trust, scale) if pose is None else pose
+
+
 def align_batch(
     vertices: Float[np.ndarray, "N V 3"],
     reference: Float[np.ndarray, "V 3"],

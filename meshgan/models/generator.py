@@ -87,6 +87,17 @@ class DecoupledGenerator(FaceDecoder):
         moved = nn.functional.linear(self.activations(codes), weight, bias).unflatten(1, (-1, 3))
         return self.template_vertices[vertex_ids] + self.scale * moved
 
+    def jacobian_at(self, codes: Codes, vertex_ids: Int[Tensor, " L"]) -> Float[Tensor, "B L 3 d"]:
+        """Derivatives of some vertices by the codes side by side, mm per unit.
+
+        W diag(s) H: rows W of the output layer, slopes s of the leaky ReLU, the hidden layer H.
+        """
+        rows = (3 * vertex_ids[:, None] + torch.arange(3, device=vertex_ids.device)).flatten()
+        weight = self.scale * self.output.weight[rows]
+        before = self.hidden(self.join(codes))
+        slopes = torch.where(before > 0, 1.0, self.slope).to(before)
+        return (weight @ (slopes[..., None] * self.hidden.weight)).unflatten(1, (-1, 3))
+
 
 def split_like(joined: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Undo ``join``: columns of ``joined`` (B, d) by name."""

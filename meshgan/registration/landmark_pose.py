@@ -3,11 +3,10 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from meshgan.geometry.alignment import Similarity, procrustes
+from meshgan.geometry.alignment import Similarity, robust_procrustes
 
 JAW, BROWS = 17, 27  # iBUG: 0-16 the jaw line, 17-26 the brows
 TRUST = np.concatenate([np.full(JAW, 0.1), np.full(BROWS - JAW, 0.4), np.full(68 - BROWS, 1.0)])
-ROUNDS = 5
 WIDTH_MM = 8.0  # landmarks that are farther off count less
 CLEARLY = 0.7
 
@@ -29,15 +28,9 @@ def pose_from_landmarks(
         numbers: which of the 68 iBUG landmarks they are (L,).
         scale: solve for the scale too.
 
-    Source: Umeyama 1991, Eqs. 34-43, reweighted by Geman and McClure 1987.
+    Source: see ``robust_procrustes``.
     """
-    trust = TRUST[numbers]
-    weights = trust
-    for _ in range(ROUNDS):
-        pose = procrustes(model, measured, weights, scale)
-        squared = ((pose.apply(model) - measured) ** 2).sum(axis=1)
-        weights = trust / (1 + squared / WIDTH_MM**2) ** 2 + 1e-6 * trust
-    return pose
+    return robust_procrustes(model, measured, WIDTH_MM, TRUST[numbers], scale)
 
 
 def is_mirrored(

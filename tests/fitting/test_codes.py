@@ -136,7 +136,7 @@ def test_refuses_what_cannot_be_fitted(model, faces):
         fit_codes(model, targets, IDS + 1)
     with pytest.raises(InputError, match="vertex -1"):
         fit_codes(model, targets, IDS - 1)
-    with pytest.raises(InputError, match="3 points give 9 numbers for 10 components"):
+    with pytest.raises(InputError, match="3 points give 9 numbers for 10 unknowns"):
         fit_codes(model, targets[:, :3], IDS[:3])
     with pytest.raises(InputError, match="2 points with weight"):
         fit_codes(model, targets[:, :2], IDS[:2], 1.0)

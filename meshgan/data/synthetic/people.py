@@ -154,6 +154,10 @@ class Population:
         ).astype(np.float32)
         shape = self._bases.shape
         points = self._bases.base + (weights @ shape.reshape(len(shape), -1)).reshape(-1, 3)
+        return self.in_pose(points)
+
+    def in_pose(self, points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:
+        """Skin and helpers, aligned to the reference over the upper face, float32, mm."""
         pose = procrustes(points.astype(np.float64), self._reference, weights=self._weights)
         return pose.apply(points.astype(np.float64)).astype(np.float32)
 

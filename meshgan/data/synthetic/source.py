@@ -1,6 +1,6 @@
 """FaceSource: the default faces as a stream of registered, labelled meshes with known truth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from meshgan.data.synthetic.people import PeopleSettings, Person, Population
 from meshgan.data.synthetic.plan import Plan, PlannedTake
 from meshgan.data.synthetic.recipe import Recipe, read_recipe
 from meshgan.data.synthetic.regions import find_regions
+from meshgan.data.synthetic.rest import RestingFaces, RigOfFace
 from meshgan.data.synthetic.rig import FaceRig, PersonRig, Terms
 from meshgan.data.synthetic.skin import apply_rows
 from meshgan.data.synthetic.speech import record_speech
@@ -58,7 +59,8 @@ def open_source(
     )
     template = template_from_arrays(arrays, where=recipe.name)
     rig = FaceRig(bases, terms or Terms())
-    return FaceSource(template, rig, Population(bases, recipe.outline, people), matrix)
+    population = Population(bases, recipe.outline, people)
+    return FaceSource(template, rig, population, matrix, lambda: RestingFaces(bases, matrix))
 
 
 def _build(bases: FaceBases, recipe: Recipe) -> Arrays:
@@ -102,9 +104,11 @@ class FaceSource:
         rig: FaceRig,
         population: Population,
         matrix: sparse.csr_matrix,
+        resting: Callable[[], RestingFaces],
     ) -> None:
         self.template, self.terms = template, rig.terms
         self._rig, self._population, self._matrix = rig, population, matrix
+        self._resting = lru_cache(maxsize=1)(resting)
         self._expressions = Expressions(tuple(rig.action_index))
         self._known = lru_cache(maxsize=8)(self._meet)
 
@@ -133,12 +137,36 @@ class FaceSource:
         Raises:
             ShapeError: not one weight per action.
         """
+        return self._express(self._known(seed, subject)[1], actions)
+
+    def rig_of(self, neutral: Float[np.ndarray, "V 3"]) -> RigOfFace:
+        """Give any resting face on the template the facial actions.
+
+        Its proportions decide how it moves, as for the source's own people; how soft its skin is
+        does not show at rest, so that is average.
+
+        Args:
+            neutral: the face at rest, mm, in any pose.
+
+        Raises:
+            ShapeError: not on the template.
+        """
+        if neutral.shape != (self.template.vertex_count, 3):
+            raise ShapeError(
+                f"rig: a face of {len(neutral):,} vertices, the template {self.template.name} has "
+                f"{self.template.vertex_count:,}; register it first (meshgan register)"
+            )
+        points = self._resting().control_points(neutral)
+        rig = self._rig.person(self._population.in_pose(points))
+        rest = align_batch(neutral[None].astype(np.float32), self.template.mesh.vertices)[0]
+        return RigOfFace(rest, lambda actions: self._express(rig, actions))
+
+    def _express(self, rig: PersonRig, actions: np.ndarray) -> np.ndarray:
         if actions.shape[1] != len(self.action_names):
             raise ShapeError(
                 f"express: {actions.shape[1]} weights per face, expected {len(self.action_names)}: "
                 "one per action (FaceSource.action_names)"
             )
-        rig = self._known(seed, subject)[1]
         blocks = [
             self._faces(rig, actions[start : start + BLOCK])
             for start in range(0, len(actions), BLOCK)

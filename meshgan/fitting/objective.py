@@ -120,9 +120,11 @@ class LeastSquares:
 
     def trust(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B L"]:
         """What rho leaves of the weight of each point, rho'(e): 1 near its target, 0 far off."""
+        return self._slope((self.function(unknowns) - self.targets).square().sum(dim=2))
+
+    def _slope(self, squared: Float[Tensor, "B L"]) -> Float[Tensor, "B L"]:
         if self.width_mm is None:
-            return torch.ones_like(self.weights)
-        squared = (self.function(unknowns) - self.targets).square().sum(dim=2)
+            return torch.ones_like(squared)
         return (1 + squared / self.width_mm**2) ** -2
 
     def values(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, " B"]:
@@ -148,20 +150,29 @@ class LeastSquares:
         With rho: that of the weighted squares which touch the objective here, so that a step is
         one of iteratively reweighted least squares.
         """
+        return self.linearised(unknowns)[1]
+
+    def linearised(
+        self, unknowns: Float[Tensor, "B p"]
+    ) -> tuple[Float[Tensor, "B p"], Float[Tensor, "B p p"]]:
+        """Gradient and curvature of each row, both from one Jacobian."""
         each = max(1, DERIVATIVES_AT_ONCE // (self.targets[0].numel() * unknowns.shape[1]))
         parts = [
-            self.take(slice(k, k + each))._curvatures(unknowns[k : k + each])
+            self.take(slice(k, k + each))._linearised(unknowns[k : k + each])
             for k in range(0, len(unknowns), each)
         ]
-        return torch.cat(parts)
+        gradients, curvatures = zip(*parts, strict=True)
+        return torch.cat(gradients), torch.cat(curvatures)
 
-    def _curvatures(self, unknowns: Float[Tensor, "B p"]) -> Float[Tensor, "B p p"]:
-        with torch.no_grad():
-            share = (self.weights * self.trust(unknowns)).sqrt()
-        jacobian = point_jacobian(self.function, unknowns) * share[..., None, None]
-        rows = jacobian.flatten(1, 2)
+    @torch.no_grad()
+    def _linearised(self, unknowns: Tensor) -> tuple[Tensor, Tensor]:
+        left = self.function(unknowns) - self.targets
+        share = (self.weights * self._slope(left.square().sum(dim=2))).sqrt()[..., None]
+        left = (left * share).flatten(1, 2)
+        rows = (point_jacobian(self.function, unknowns) * share[..., None]).flatten(1, 2)
+        gradient = 2 * ((left[:, None] @ rows)[:, 0] + self.penalties * unknowns)
         curvature = (rows.transpose(1, 2) @ rows).double()
-        return curvature + torch.diag(self.penalties.double())
+        return gradient, curvature + torch.diag(self.penalties.double())
 
 
 def take_faces(function: PointFunction, rows: Int[Tensor, " b"] | slice) -> PointFunction:

@@ -167,29 +167,52 @@ def levenberg_marquardt(
     ``LONGEST_STEP``, so that a flat direction cannot throw a face out of the model's range.
     """
     x = start.detach().clone()
-    value, gradient = problem.gradients(x)
+    with torch.no_grad():
+        value = problem.values(x)
+    gradient = torch.zeros_like(x)
+    curvature = x.new_zeros(*x.shape, x.shape[1], dtype=torch.float64)
     damping = torch.full(value.shape, FIRST_DAMPING, dtype=torch.float64, device=x.device)
     refused = torch.zeros_like(value)
-    moving = torch.ones_like(value, dtype=torch.bool)
+    moved = torch.ones_like(value, dtype=torch.bool)  # since its derivatives were taken
+    moving = moved.clone()
     done = 0
     while done < iterations and bool(moving.any()):
+        _differentiate(problem, x, moving & moved, gradient, curvature, curvatures)
         rows = moving.nonzero()[:, 0]
-        some = problem.take(rows)
-        curvature = some.curvatures(x[rows]) if curvatures is None else curvatures[rows]
-        step, expected = _damped_step(curvature, gradient[rows], damping[rows])
+        step, expected = _damped_step(curvature[rows], gradient[rows], damping[rows])
         tried = x[rows] + step.to(x)
-        new_value, new_gradient = some.gradients(tried)
+        with torch.no_grad():
+            new_value = problem.take(rows).values(tried)
         better = new_value < value[rows]
         still = expected <= tolerance * value[rows]
         x[rows] = torch.where(better[:, None], tried, x[rows])
-        gradient[rows] = torch.where(better[:, None], new_gradient, gradient[rows])
         value[rows] = torch.where(better, new_value, value[rows])
+        moved[rows] = better
         factor = torch.where(better, LOOSER, TIGHTER).double()
         damping[rows] = (damping[rows] * factor).clamp(LEAST_DAMPING, MOST_DAMPING)
         refused[rows] = torch.where(better, 0.0, refused[rows] + 1)
         moving[rows] = ~(still | (refused[rows] >= MOST_REFUSED))
         done += 1
     return Solution(x, value, ~moving, done)
+
+
+def _differentiate(
+    problem: LeastSquares,
+    x: Float[Tensor, "B p"],
+    which: Bool[Tensor, " B"],
+    gradient: Float[Tensor, "B p"],
+    curvature: Float[Tensor, "B p p"],
+    known: Float[Tensor, "B p p"] | None,
+) -> None:
+    """Bring gradient and curvature of some rows up to date."""
+    rows = which.nonzero()[:, 0]
+    if len(rows) == 0:
+        return
+    some = problem.take(rows)
+    if known is None:
+        gradient[rows], curvature[rows] = some.linearised(x[rows])
+    else:
+        gradient[rows], curvature[rows] = some.gradients(x[rows])[1], known[rows]
 
 
 def _damped_step(

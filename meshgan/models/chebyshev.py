@@ -68,6 +68,11 @@ class SparseMap(nn.Module):
             check_invariants=False,
         )
 
+    def as_scipy(self) -> sp.csr_matrix:
+        """The matrix on the CPU."""
+        parts = (getattr(self, f"forward_{key}") for key in ("values", "columns", "starts"))
+        return sp.csr_matrix(tuple(part.cpu().numpy() for part in parts), shape=self.shape)
+
     def forward(self, values: Float[Tensor, "N B C"]) -> Float[Tensor, "M B C"]:
         """Values at the other points, differentiable any number of times."""
         if len(values) != self.shape[1]:
@@ -107,6 +112,20 @@ def scaled_laplacian(vertex_count: int, faces: Faces) -> sp.csr_matrix:
     degrees = np.asarray(adjacency.sum(axis=1)).ravel()
     scale = sp.diags(1 / np.sqrt(degrees))
     return sp.csr_matrix(-(scale @ adjacency @ scale))
+
+
+def chebyshev_rows(
+    laplacian: sp.csr_matrix, ids: Int[np.ndarray, " L"], order: int
+) -> sp.csr_matrix:
+    """Rows ``ids`` of T_0(L), T_1(L), ... below one another: csr (K L, V)."""
+    shape = (len(ids), laplacian.get_shape()[0])
+    before = sp.csr_matrix((np.ones(len(ids)), (np.arange(len(ids)), ids)), shape=shape)
+    terms = [before]
+    if order > 1:
+        terms.append(sp.csr_matrix(before @ laplacian))
+    while len(terms) < order:
+        terms.append(sp.csr_matrix(2 * (terms[-1] @ laplacian) - terms[-2]))
+    return sp.csr_matrix(sp.vstack(terms))
 
 
 class ChebyshevConvolution(nn.Module):
@@ -154,7 +173,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx, values: Tensor, weight: Tensor, laplacian: Tensor) -> Tensor:
         ctx.save_for_backward(values, weight)
         ctx.laplacian = laplacian
-        return _convolve(values, weight, laplacian)
+        return convolve(values, weight, laplacian)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
@@ -168,7 +187,7 @@ class _Convolution(torch.autograd.Function):
             by_values = _Convolution.apply(gradient, weight.transpose(1, 2), laplacian)
             return by_values, by_weight if needs_weight else None, None
         if not needs_weight:
-            return _convolve(gradient, weight.transpose(1, 2), laplacian), None, None
+            return convolve(gradient, weight.transpose(1, 2), laplacian), None, None
         rows = values.reshape(-1, inputs)
         if not needs_values:
             return None, _weight_gradient(values, gradient, laplacian, order), None
@@ -208,8 +227,18 @@ def _weight_gradient(values: Tensor, gradient: Tensor, laplacian: Tensor, order:
     return torch.stack([rows.T @ term for term in _chebyshev_terms(gradient, laplacian, order)])
 
 
-def _convolve(values: Tensor, weight: Tensor, laplacian: Tensor) -> Tensor:
-    """Sparse products on whichever side has fewer channels; the result is the same."""
+def convolve(
+    values: Float[Tensor, "V B C"], weight: Float[Tensor, "K C D"], laplacian: Tensor
+) -> Float[Tensor, "V B D"]:
+    """Sum over k of T_k(L) x W_k, without gradient and without a bias.
+
+    Sparse products are made on whichever side has fewer channels; the result is the same.
+
+    Args:
+        values: x (V, B, C).
+        weight: W (K, C, D).
+        laplacian: L (V, V), a sparse CSR tensor.
+    """
     order, inputs, outputs = weight.shape
     vertices, batch, _ = values.shape
     rows = values.reshape(-1, inputs)

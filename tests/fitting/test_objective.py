@@ -51,6 +51,17 @@ def test_gradient():
     torch.testing.assert_close(gradient[:, 4], slope, rtol=1e-6, atol=1e-4)
 
 
+def test_linearised_is_gradient_and_curvature():
+    """One Jacobian gives both; the gradient is that of automatic differentiation."""
+    squares, x = problem()
+    gradient, curvature = squares.linearised(x)
+    torch.testing.assert_close(gradient, squares.gradients(x)[1])
+    rows = point_jacobian(squares.function, x) * squares.weights.sqrt()[..., None, None]
+    rows = rows.flatten(1, 2)
+    expected = rows.transpose(1, 2) @ rows + torch.diag(torch.arange(10).double())
+    torch.testing.assert_close(curvature, expected)
+
+
 def test_jacobian_matches_differences_and_rows_are_apart():
     squares, x = problem()
     jacobian = point_jacobian(squares.function, x)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from meshgan.errors import InputError, ShapeError
-from meshgan.fitting.objective import ModelPoints, point_jacobian
+from meshgan.fitting.objective import ModelPoints, differentiate, point_jacobian
 from meshgan.fitting.points import SurfacePoints
 from meshgan.geometry.decimation import decimation_hierarchy
 from meshgan.models.baselines import coma
@@ -71,6 +71,51 @@ def test_decode_at_is_decode(model):
     torch.testing.assert_close(
         model.decode_at(codes, ids), model.decode(codes)[:, ids], atol=1e-4, rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("ids", [[0], [5, 0, 255, 5], list(range(0, 256, 2))])
+def test_some_vertices_are_those_of_the_whole_mesh(model, ids):
+    """Without a gradient only what the vertices see is computed: the same to rounding."""
+    codes, chosen = draw(model, 5), torch.tensor(ids)
+    with torch.no_grad():
+        found = model.decode_at(codes, chosen)
+    torch.testing.assert_close(found, model.decode(codes)[:, chosen], atol=1e-4, rtol=1e-6)
+
+
+def test_a_corner_sees_a_part_of_the_mesh_and_many_vertices_are_picked_from_it(model):
+    corner = model.autoencoder.at(torch.tensor([0]))
+    assert corner.laplacians[0].shape[0] < 256 / 2
+    assert corner.rows is not None
+    assert model.autoencoder.at(torch.arange(256)).rows is None
+    assert model.autoencoder.at(torch.tensor([0])) is corner
+    assert not [name for name in model.state_dict() if "rows" in name]
+
+
+@pytest.mark.parametrize("ids", [[0], [5, 0, 255, 5], list(range(0, 256, 2))])
+def test_derivatives_carried_forward_are_those_in_reverse(model, ids):
+    function = ModelPoints(model, SurfacePoints.at_vertices(torch.tensor(ids)))
+    at = torch.randn(3, 7, generator=torch.Generator().manual_seed(3))
+    plain = differentiate(function, at)
+    torch.testing.assert_close(function.jacobian(at), plain, atol=1e-4, rtol=1e-4)
+    assert plain[..., 4:].abs().amax() > 0.1
+
+
+def test_a_function_around_it_is_differentiated_too(model):
+    """In a context without gradients as well: never a derivative of zero."""
+    ids = torch.tensor([3, 77])
+
+    class Twice:
+        size = 7
+
+        def __call__(self, unknowns):
+            return 2 * model.decode_at(model.split(unknowns), ids)
+
+    at = torch.randn(2, 7, generator=torch.Generator().manual_seed(3))
+    expected = 2 * model.jacobian_at(model.split(at), ids)
+    torch.testing.assert_close(point_jacobian(Twice(), at), expected, atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        found = point_jacobian(Twice(), at)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_rows_do_not_depend_on_the_batch(model):

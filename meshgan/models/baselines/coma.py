@@ -13,9 +13,11 @@ from torch.utils.checkpoint import checkpoint
 from meshgan.errors import InputError, ShapeError
 from meshgan.geometry.decimation import CoarseMesh
 from meshgan.models.base import Codes, FaceDecoder
+from meshgan.models.baselines.coma_rows import DecoderRows
 from meshgan.models.chebyshev import ChebyshevConvolution, SparseMap, scaled_laplacian
 from meshgan.models.whitening import Whitening
 
+ROWS_KEPT = 4  # sets of vertices whose decoders are kept
 ROWS_AT_ONCE = 16  # faces decoded together: more do not fit into caches
 REMEMBERED = 1_500_000  # vertices of all faces whose gradient needs about 0.6 GB
 
@@ -110,6 +112,7 @@ class MeshAutoencoder(nn.Module):
         coarsest = pyramid.laplacian(len(filters)).shape[0]
         self.to_code = nn.Linear(coarsest * self.deepest, size)
         self.from_code = nn.Linear(size, coarsest * self.deepest)
+        self._rows: dict[tuple[int, ...], DecoderRows] = {}
 
     def encode(self, values: Float[Tensor, "B V C"]) -> Float[Tensor, "B d"]:
         """Codes of values at the vertices."""
@@ -130,6 +133,23 @@ class MeshAutoencoder(nn.Module):
                 x = self.pyramid.map("up", level)(x)
                 x = convolution(x, self.pyramid.laplacian(level)).relu()
             return self.last(x, self.pyramid.laplacian(0)).transpose(0, 1)
+
+    def at(self, ids: Int[Tensor, " L"]) -> DecoderRows:
+        """The decoder at some vertices, with its derivatives; made once for the same vertices."""
+        key = tuple(ids.tolist())
+        if key not in self._rows:
+            if len(self._rows) == ROWS_KEPT:
+                self._rows.pop(next(iter(self._rows)))
+            levels = range(len(self.widening))
+            self._rows[key] = DecoderRows(
+                [layer for layer in self.widening if isinstance(layer, ChebyshevConvolution)],
+                self.last,
+                self.from_code,
+                [self.pyramid.laplacian(level) for level in levels],
+                [self.pyramid.map("up", level) for level in levels],
+                ids,
+            )
+        return self._rows[key]
 
 
 class ConvolutionalMeshAutoencoder(FaceDecoder):
@@ -260,16 +280,32 @@ class ConvolutionalMeshAutoencoder(FaceDecoder):
         return self.template_vertices + person + moved
 
     def decode_at(self, codes: Codes, vertex_ids: Int[Tensor, " L"]) -> Float[Tensor, "B L 3"]:
-        """Positions of some vertices in mm; the linear part is computed at those alone."""
+        """Positions of some vertices in mm; the linear part is computed at those alone.
+
+        Without a gradient, so are the last layers of the other one.
+        """
         self.join(codes)
-        moved = self.decode_expressions(self.whitening.raw(codes[self.deep_factor]))
+        raw = self.whitening.raw(codes[self.deep_factor])
+        if torch.is_grad_enabled():
+            moved = self.decode_expressions(raw)[:, vertex_ids]
+        else:
+            moved = self.scale * self.autoencoder.at(vertex_ids).values(raw)
         basis = self.basis[:, vertex_ids].flatten(1)
         person = (codes[self.linear_factor] @ basis).unflatten(1, (-1, 3))
-        return (
-            self.template_vertices[vertex_ids]
-            + (self.mean[vertex_ids] + person)
-            + moved[:, vertex_ids]
-        )
+        return self.template_vertices[vertex_ids] + (self.mean[vertex_ids] + person) + moved
+
+    @torch.no_grad()
+    def jacobian_at(self, codes: Codes, vertex_ids: Int[Tensor, " L"]) -> Float[Tensor, "B L 3 d"]:
+        """Derivatives (mm) of some vertices by the codes side by side.
+
+        Those by the linear code are the same for every face; those by the other one are carried
+        forward through the layers, at the wanted vertices and what they see of the mesh alone.
+        """
+        deep = codes[self.deep_factor]
+        moved = self.autoencoder.at(vertex_ids).jacobian(self.whitening.raw(deep))
+        by_deep = self.scale * (moved @ self.whitening.spread.T)
+        by_linear = self.basis[:, vertex_ids].permute(1, 2, 0).expand(len(deep), -1, -1, -1)
+        return torch.cat([by_linear, by_deep], dim=3)
 
 
 def make_coma(

@@ -38,9 +38,10 @@ class Contender:
 
 TITLES: Mapping[str, tuple[str, Group]] = {
     "gan": ("decoupled GAN", "model"),
-    "without_regulariser": ("GAN without mesh regulariser", "ablation"),
-    "without_expression_classifier": ("GAN without expression classifier", "ablation"),
-    "without_feature_loss": ("GAN without feature loss", "ablation"),
+    "random_start": ("GAN from random weights", "ablation"),
+    "without_regulariser": ("… without mesh regulariser", "ablation"),
+    "without_expression_classifier": ("… without expression classifier", "ablation"),
+    "without_feature_loss": ("… without feature loss", "ablation"),
     "pca": ("additive PCA", "baseline"),
     "multilinear": ("multilinear", "baseline"),
     "mae": ("MAE", "baseline"),

@@ -107,6 +107,15 @@ def test_ablations_leave_terms_out():
     assert set(without.terms("generator")) == {"wasserstein", "laplacian"}
 
 
+def test_a_branch_that_learns_nothing_gives_no_features():
+    """Without a classifier of expressions, pairs that share one are not compared."""
+    without = round_of(DecoupledGAN, LossConfig(unclassified=("expression",)))
+    without.iteration = 0  # identities have labels, expressions are shared in pairs
+    assert set(without.terms("generator")) == {"wasserstein", "laplacian", "identity"}
+    without.iteration = 1
+    assert set(without.terms("generator")) == {"wasserstein", "laplacian", "feature"}
+
+
 def test_generator_step_leaves_discriminator_without_gradient():
     made = round_of(DecoupledGAN)
     torch.stack(list(made.terms("generator").values())).sum().backward()

@@ -160,9 +160,10 @@ class DecoupledGAN(Task):
                     judged[name][1][:half][pairs].float(), judged[name][1][half:][pairs].float()
                 )
                 for name, pairs in drawn.pairs.items()
-                if len(pairs)
+                if len(pairs) and name not in weights.unclassified  # its branch learns nothing
             ]
-            terms["feature"] = weights.feature * torch.stack(shares).sum()
+            if shares:
+                terms["feature"] = weights.feature * torch.stack(shares).sum()
         return terms
 
     def real_images(self, batch: Batch) -> Float[Tensor, "B 3 n n"]:

@@ -71,7 +71,8 @@ class LossConfig:
     relative to the roughness of the training faces there, so that lids may fold and cheeks not."""
     class_weights: Literal["inverse_frequency", "rare_events", "none"] = "inverse_frequency"
     unclassified: tuple[str, ...] = ()
-    """Factors without classification loss (an ablation of the paper)."""
+    """Factors without classification loss (an ablation of the paper), and without feature loss:
+    features of a branch that learns nothing mean nothing."""
 
     def __post_init__(self) -> None:
         values = {

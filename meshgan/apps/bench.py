@@ -1,6 +1,7 @@
 """Benchmarks by name."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from meshgan.errors import InputError
@@ -9,7 +10,12 @@ NAMES = ("train", "geometry", "uv", "specificity", "io", "register", "render")
 
 
 def run_benchmark(
-    name: str, rounds: int, small: bool, precision: str = "32", size: str = "quick"
+    name: str,
+    rounds: int,
+    small: bool,
+    precision: str = "32",
+    size: str = "quick",
+    faces: Path | None = None,
 ) -> dict[str, Any]:
     """Run one benchmark: ms, plain_ms, ratio and what was measured.
 
@@ -21,5 +27,9 @@ def run_benchmark(
     if rounds < 1:
         raise InputError(f"--rounds {rounds}: expected 1 or more")
     module = importlib.import_module(f"meshgan.apps.benchmarks.{name}")
-    options = {"train": {"precision": precision}, "specificity": {"size": size}}.get(name, {})
-    return {"bench": name, **module.run(rounds=rounds, small=small, **options)}
+    options: dict[str, dict[str, Any]] = {
+        "train": {"precision": precision},
+        "specificity": {"size": size},
+        "register": {"faces": faces},
+    }
+    return {"bench": name, **module.run(rounds=rounds, small=small, **options.get(name, {}))}

@@ -1,6 +1,7 @@
 """``meshgan bench``."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import tyro
@@ -26,6 +27,9 @@ class Bench(Command):
     size: Literal["quick", "paper"] = "quick"
     """For specificity: paper makes 30,559 default faces on disk (8.1 GB, in TMPDIR) and takes
     some minutes a round."""
+    faces: Path | None = None
+    """For register: ICT-FaceKit's folder, or the compact NPZ of its face, to scan its faces
+    instead of the default ones."""
     vs_plain: bool = False
     """Kept for scripts: the plain way is always timed as well."""
     small: bool = False
@@ -34,4 +38,5 @@ class Bench(Command):
     def __call__(self) -> Summary:
         from meshgan.apps.bench import run_benchmark
 
-        return run_benchmark(self.name, self.rounds, self.small, self.precision, self.size)
+        options = (self.precision, self.size, self.faces)
+        return run_benchmark(self.name, self.rounds, self.small, *options)

@@ -1,18 +1,33 @@
 """Benchmarks by name: they run, give the promised numbers, and refuse bad questions."""
 
+from functools import cache
+
 import pytest
 
 from meshgan.apps.bench import NAMES, run_benchmark
 from meshgan.errors import InputError
 
+once = cache(lambda name: run_benchmark(name, rounds=1, small=True))
+
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.xdist_group("bench")
 def test_gives_what_is_promised(name):
-    found = run_benchmark(name, rounds=1, small=True)
+    found = once(name)
     assert found["bench"] == name
     assert found["ms"] > 0
     assert found["plain_ms"] > 0
     assert found["ratio"] > 0
+
+
+@pytest.mark.xdist_group("bench")
+def test_register_gives_both_errors_of_every_method():
+    for rows in once("register")["errors_mm"].values():
+        ours, amberg = rows["ours"], rows["amberg"]
+        assert ours["vertex_mean"] < amberg["vertex_mean"]
+        assert 0 < ours["surface_mean"] < ours["vertex_mean"]
+        assert ours["folded_elsewhere"] == 0
+        assert rows.keys() >= {"sumner", "ours_without_landmarks", "amberg_without_landmarks"}
 
 
 def test_train_says_where_the_time_goes():

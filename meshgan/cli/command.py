@@ -65,6 +65,19 @@ def gather_repeats(arguments: Sequence[str], option: str) -> list[str]:
     return [*kept, option, *values] if values else kept
 
 
+def labels_of(options: Sequence[str]) -> dict[str, str]:
+    """``--label factor=label`` as given, by factor.
+
+    Raises:
+        InputError: one is not of this form.
+    """
+    parts = [text.partition("=") for text in options]
+    labels = {factor: label for factor, _, label in parts}
+    if not all(labels) or not all(labels.values()):
+        raise InputError("--label: expected factor=label, for example expression=happiness")
+    return labels
+
+
 def run(command: Command) -> int:
     """Run a parsed command, print its summary, and give the exit status."""
     level = logging.ERROR if _is_follower() else logging.INFO

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "register": "meshgan.cli.register:Register",
     "train": "meshgan.cli.train:Train",
     "sample": "meshgan.cli.sample:Sample",
+    "export": "meshgan.cli.export:Export",
     "baseline": "meshgan.cli.compare:Baseline",
     "evaluate": "meshgan.cli.evaluate:Evaluate",
     "compare": "meshgan.cli.compare:Compare",

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from meshgan.cli.command import Command, Summary
-from meshgan.errors import InputError
+from meshgan.cli.command import Command, Summary, labels_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +30,9 @@ class Sample(Command):
     """factor=label: the code that all faces take, for example expression=happiness."""
 
     def __call__(self) -> Summary:
-        parts = [text.partition("=") for text in self.label]
-        labels = {factor: label for factor, _, label in parts}
-        if not all(labels) or not all(labels.values()):
-            raise InputError("--label: expected factor=label, for example expression=happiness")
         from meshgan.apps.sample import sample_faces
 
+        labels = labels_of(self.label)
         return sample_faces(
             self.run, self.out, self.count, self.seed, self.format, self.fix, labels
         )

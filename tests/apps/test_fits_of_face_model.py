@@ -57,7 +57,5 @@ def test_meshes_and_codes(model, posed):
     upright = model.fit_mesh(model.decode(codes), 1e-3, pose=False)
     assert upright.poses is None
     assert float(upright.landmark_rms_mm.max()) < 0.05
-    with pytest.raises(
-        ShapeError, match="the model's topology; fit meshes of another"
-    ):
+    with pytest.raises(ShapeError, match="the model's topology; fit meshes of another"):
         model.fit_mesh(torch.zeros(10, 3))

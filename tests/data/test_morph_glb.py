@@ -147,7 +147,8 @@ def test_the_official_validator_finds_nothing(tmp_path, sparse):
     times, weights = np.array([0.0, 1.0]), np.array([[0.0, 0.0, 0.0], [1.0, 0.5, 0.2]])
     targets = {"bump": bump(mesh), "grow": mesh.vertices * 0.1, "nothing": 0 * mesh.vertices}
     path = tmp_path / "face.glb"
-    write_morph_glb(path, mesh, targets, sparse=sparse, animation=MorphAnimation(times, weights))
+    nod, colours = MorphAnimation(times, weights), np.full((mesh.vertex_count, 3), 0.5)
+    write_morph_glb(path, mesh, targets, sparse=sparse, animation=nod, colours=colours)
     issues = run_node(VALIDATE, str(path), packages=packages)["issues"]
     assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
 

@@ -113,5 +113,5 @@ def test_refuses_what_it_cannot_know(source, face):
         face.express(np.full((1, 52), np.nan))
     with pytest.raises(InputError, match="a vertex is not finite"):
         face.weights_of(np.full((1, *face.neutral.shape), np.nan, np.float32))
-    with pytest.raises(InputError, match="smoothness -1.0"):
+    with pytest.raises(InputError, match=r"smoothness -1\.0"):
         face.weights_of(face.neutral[None], smoothness=-1.0)

@@ -31,7 +31,7 @@ from meshgan.geometry.normals import vertex_normals
 MM_PER_METRE = 1000.0  # glTF is in metres
 SMALLEST_MOVE_MM = 1e-3  # what a sparse target leaves out
 SMALLEST_TURN = 1e-3  # the same for normals, radians
-SKIN = {
+SKIN: dict[str, Any] = {
     "name": "skin",
     "doubleSided": True,
     "pbrMetallicRoughness": {
@@ -98,6 +98,7 @@ def write_morph_glb(
     uv: bool = True,
     sparse: bool = False,
     animation: MorphAnimation | None = None,
+    colours: Float[np.ndarray, "V 3"] | None = None,
 ) -> None:
     """Write a mesh with morph targets, whole or not at all.
 
@@ -111,6 +112,7 @@ def write_morph_glb(
         sparse: leave out vertices that a target does not move (less than 0.001 mm): smaller files
             for local targets such as a blink. Some small players do not read it.
         animation: weights over time.
+        colours: of each vertex, sRGB, 0 to 1, instead of one colour of skin.
 
     Raises:
         InputError: another suffix, no targets, a name that is empty, or a displacement that is
@@ -134,6 +136,12 @@ def write_morph_glb(
     if uv and mesh.uv is not None:
         flipped = np.stack([mesh.uv[:, 0], 1 - mesh.uv[:, 1]], axis=1)  # v runs down in glTF
         attributes["TEXCOORD_0"] = buffer.add(flipped.astype(np.float32), purpose=VERTEX_DATA)
+    material = SKIN
+    if colours is not None:
+        linear = np.clip(colours, 0, 1).astype(np.float32) ** np.float32(2.2)
+        attributes["COLOR_0"] = buffer.add(linear, purpose=VERTEX_DATA)
+        white = {**SKIN["pbrMetallicRoughness"], "baseColorFactor": [1.0, 1.0, 1.0, 1.0]}
+        material = {**SKIN, "pbrMetallicRoughness": white}  # multiplied by the vertices' colours
     for k, move in enumerate(moves):
         shape = {"POSITION": _add_change(buffer, _metres(move), sparse, SMALLEST_MOVE_MM / 1e3)}
         if turns is not None:
@@ -159,7 +167,7 @@ def write_morph_glb(
                 "extras": {"targetNames": list(targets)},
             }
         ],
-        "materials": [SKIN],
+        "materials": [material],
     }
     if animation is not None:
         document["animations"] = [_add_animation(buffer, animation)]

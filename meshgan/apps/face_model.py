@@ -10,6 +10,7 @@ from torch import Tensor
 
 from meshgan import seeding
 from meshgan.data.template import Template
+from meshgan.editing.arithmetic import check_factors, label_code
 from meshgan.errors import FileFormatError, InputError
 from meshgan.files import read_json
 from meshgan.fitting.fit import Fit
@@ -92,7 +93,7 @@ class FaceModel:
         ]
         codes = {name: torch.cat([one[name] for one in drawn]) for name in drawn[0]}
         if fix is not None:
-            self._known(fix)
+            check_factors(self.model, [fix])
             shared = self.model.sample_codes(1, seeding.torch_generator(seed, "fixed"))[fix]
             codes[fix] = shared.expand(count, -1).clone()
         for factor, label in (labels or {}).items():
@@ -103,12 +104,7 @@ class FaceModel:
 
     def label_code(self, factor: str, label: str) -> Float[Tensor, "1 d"]:
         """The code of one label of one factor."""
-        self._known(factor)
-        names = list(self.model.factors[factor])
-        if label not in names:
-            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            raise InputError(f"{factor}={label}: the model has {shown}")
-        return self.model.label_codes(factor)[names.index(label)][None]
+        return label_code(self.model, factor, label)
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Float[Tensor, "B V 3"]:
@@ -232,11 +228,6 @@ class FaceModel:
     def device(self) -> torch.device:
         """Where the model is."""
         return self.model.template_vertices.device
-
-    def _known(self, factor: str) -> None:
-        if factor not in self.model.factors:
-            known = ", ".join(self.model.factors)
-            raise InputError(f"{factor}: the model has the factors {known}")
 
 
 def load_model(run: Path | str) -> MeshModel:

@@ -22,7 +22,13 @@ from meshgan.evaluation.estimate import Estimate, FaceCollection, some_meshes
 from meshgan.evaluation.oracle import grid_indices, grid_retrieval, model_decoupling
 from meshgan.evaluation.reconstruction import sparse_reconstruction
 from meshgan.evaluation.specificity import specificity
-from meshgan.evaluation.transfer_error import model_transfer, source_interaction, transfer_errors
+from meshgan.evaluation.transfer_error import (
+    FROM_REST,
+    PAIR,
+    model_transfers,
+    source_interaction,
+    transfer_errors,
+)
 from meshgan.fitting.meshes import fit_meshes
 from meshgan.training.tasks.embedding_batches import LabelledFaces
 
@@ -198,9 +204,15 @@ def _reconstruction(model: SampledModel, yard: Yardstick) -> Findings:
 
 
 def _transfer(model: SampledModel, yard: Yardstick) -> Findings:
-    moved = model_transfer(model.model, yard.transfers, fit_meshes)
-    errors = transfer_errors(moved, yard.transfers.truth, yard.regions)
-    return _by_region(errors)
+    moved = model_transfers(
+        model.model, yard.transfers, {"transfer": PAIR, "rest_transfer": FROM_REST}
+    )
+    found = [
+        _by_region(transfer_errors(faces, yard.transfers.truth, yard.regions), way)
+        for way, faces in moved.items()
+    ]
+    numbers = {name: one for part in found for name, one in part.numbers.items()}
+    return Findings(numbers, found[0].details)
 
 
 def _transfer_of_additive(yard: Yardstick) -> Findings:
@@ -213,9 +225,9 @@ def _transfer_of_additive(yard: Yardstick) -> Findings:
     return Findings({**found.numbers, **numbers}, found.details)
 
 
-def _by_region(errors: Mapping[str, Any]) -> Findings:
+def _by_region(errors: Mapping[str, Any], name: str = "transfer") -> Findings:
     return Findings(
-        {f"transfer_{region}": one.mean for region, one in errors.items()},
+        {f"{name}_{region}": one.mean for region, one in errors.items()},
         {region: {"percentile_95": one.percentile_95} for region, one in errors.items()},
     )
 

@@ -13,15 +13,42 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from meshgan.editing.arithmetic import check_factors
+from meshgan.editing.motion import SkinMotion
+from meshgan.editing.transfer import (
+    FitFaces,
+    TransferSettings,
+    fit_performer,
+    transfer_faces,
+    usual_fit,
+)
 from meshgan.errors import InputError
 from meshgan.evaluation.estimate import batch_size
-from meshgan.evaluation.generalisation import MeshFitter
 from meshgan.evaluation.regions import RegionError, errors_by_region, region_errors
 from meshgan.evaluation.source_oracle import SHOWN, ParametricSource, true_grid
 from meshgan.models.base import MeshModel
 from meshgan.seeding import generator
 
 Regions = Mapping[str, Int[np.ndarray, " _"]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to transfer.
+
+    Args:
+        settings: how.
+        rest_known: whether the source at rest is given, too.
+    """
+
+    settings: TransferSettings
+    rest_known: bool = False
+
+
+PAIR = Way(TransferSettings(keep_residual=True, carry_motion=False))
+"""Two faces and nothing known of them: the paper's exchange of codes, the residual kept."""
+FROM_REST = Way(TransferSettings(mode="add", keep_residual=True), rest_known=True)
+"""The source is known at rest, too, and so is the target: the most that can be asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,44 +113,50 @@ def transfer_errors(
     return region_errors(predicted, truth, regions)
 
 
-@torch.no_grad()
-def model_transfer(
+def model_transfers(
     model: MeshModel,
     cases: TransferCases,
-    fit: MeshFitter,
-    expression: str = "expression",
-    keep_residual: bool = True,
-) -> Float[Tensor, "N V 3"]:
-    """Transfer by a model: fit both meshes, replace the target's expression code.
+    ways: Mapping[str, Way],
+    fit: FitFaces | None = None,
+) -> dict[str, Float[Tensor, "N V 3"]]:
+    """Transfer by a model in several ways; the meshes are fitted once (``editing.transfer``).
 
     Args:
-        model: with the factor ``expression``.
+        model: with the factors to transfer.
         cases: what to transfer.
-        fit: finds the codes of whole meshes.
-        expression: name of that factor.
-        keep_residual: add what the fit of the target could not show, so that the person stays.
+        ways: by name.
+        fit: finds the codes of whole meshes; ``fit_meshes`` with the regularisation of the first
+            way if None.
 
     Raises:
         InputError: the model has no such factor.
-
-    Source: Fernández Abrevaya et al. 2019, Sec. 5.5, transfer by replacing the code.
     """
-    if expression not in model.factors:
-        known = ", ".join(model.factors)
-        raise InputError(f"transfer: the model has no factor {expression}; it has {known}")
-    device = model.template_vertices.device
+    for way in ways.values():
+        check_factors(model, way.settings.factors)
+    fit = fit or usual_fit(next(iter(ways.values())).settings)
     size = batch_size(len(model.template_vertices))
-    shown = []
+    skin = SkinMotion.of(model)
+    shown: dict[str, list[Tensor]] = {name: [] for name in ways}
     for start in range(0, len(cases.truth), size):
         some = slice(start, start + size)
-        with torch.enable_grad():
-            giver = fit(model, cases.expressive[some].to(device)).codes
-            taker = fit(model, cases.target[some].to(device)).codes
-        result = model.decode({**taker, expression: giver[expression]}).cpu()
-        if keep_residual:
-            result = result + (cases.target[some] - model.decode(taker).cpu())
-        shown.append(result)
-    return torch.cat(shown)
+        source, target = (
+            fit_performer(model, meshes[some], fit) for meshes in (cases.expressive, cases.target)
+        )
+        rest = None
+        if any(way.rest_known for way in ways.values()):
+            rest = fit_performer(model, cases.rest[some], fit)
+        for name, way in ways.items():
+            calm = rest if way.rest_known else None
+            found = transfer_faces(model, source, target, way.settings, calm, skin)
+            shown[name].append(found.vertices.cpu())
+    return {name: torch.cat(parts) for name, parts in shown.items()}
+
+
+def model_transfer(
+    model: MeshModel, cases: TransferCases, fit: FitFaces | None = None, way: Way = PAIR
+) -> Float[Tensor, "N V 3"]:
+    """Transfer by a model in one way: ``model_transfers``, which see."""
+    return model_transfers(model, cases, {"": way}, fit)[""]
 
 
 def interaction(

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import least_squares
 
-from meshgan.data.synthetic.skin import Skin
+from meshgan.geometry.skin import Skin
 
 MOVING = 0.6  # vertices that move at least this share of the largest displacement fit the axis
 SMOOTHINGS = 2

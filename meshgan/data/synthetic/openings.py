@@ -6,7 +6,7 @@ from jaxtyping import Float
 from meshgan.data.synthetic import hm08
 from meshgan.data.synthetic.membranes import membrane_depth
 from meshgan.data.synthetic.patch import EYE_ROWS, EYE_STATIONS, ControlMesh
-from meshgan.data.synthetic.skin import apply_rows
+from meshgan.geometry.skin import apply_rows
 
 FULLY_OPEN_MM = 5.0
 CLOSED_MOUTH_MM, SINK = 2.0, 0.35

@@ -11,9 +11,9 @@ from meshgan.data.synthetic.blink import BLINKS, BlinkFit
 from meshgan.data.synthetic.contact import lid_contacts, lip_contact
 from meshgan.data.synthetic.jaw import JawHinge
 from meshgan.data.synthetic.openings import Openings
-from meshgan.data.synthetic.skin import Skin, apply_rows
-from meshgan.data.synthetic.transport import Transport
 from meshgan.data.synthetic.volume import SoftVolume
+from meshgan.geometry.skin import Skin, apply_matrices, apply_rows
+from meshgan.geometry.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,7 @@ class PersonRig:
     def _transported(self, displacements: Float[np.ndarray, "b S 3"]) -> np.ndarray:
         if self._maps is None:
             return displacements
-        turned = displacements.transpose(1, 0, 2) @ self._maps.transpose(0, 2, 1)
-        return turned.transpose(1, 0, 2)
+        return apply_matrices(self._maps, displacements)
 
     def pose(self, actions: Float[np.ndarray, "b A"]) -> Float[np.ndarray, "b C 3"]:
         """Control meshes (mm, float32) for action weights, 0 at rest to about 1.2."""

@@ -19,7 +19,6 @@ from meshgan.data.synthetic.recipe import Recipe, read_recipe
 from meshgan.data.synthetic.regions import find_regions
 from meshgan.data.synthetic.rest import RestingFaces, RigOfFace
 from meshgan.data.synthetic.rig import FaceRig, PersonRig, Terms
-from meshgan.data.synthetic.skin import apply_rows
 from meshgan.data.synthetic.speech import record_speech
 from meshgan.data.synthetic.surface import build_surface, mean_expression
 from meshgan.data.template import Template, template_arrays, template_from_arrays
@@ -27,6 +26,7 @@ from meshgan.errors import InputError, ShapeError
 from meshgan.geometry.alignment import align_batch
 from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.parameterize import parameterize
+from meshgan.geometry.skin import apply_rows
 from meshgan.seeding import generator
 
 VERSION = 4  # raise it when the cached template changes for the same recipe

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from meshgan.data.synthetic.patch import ControlMesh
-from meshgan.data.synthetic.skin import Skin, apply_rows, unit
+from meshgan.geometry.skin import Skin, apply_rows, unit
 
 BULGE = 0.56  # of the square root of a vertex' area (twice its triangles'), at full compression
 LEAST, MOST = -0.3, 0.6

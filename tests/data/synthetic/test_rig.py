@@ -8,7 +8,7 @@ import pytest
 from meshgan.data.synthetic import hm08
 from meshgan.data.synthetic.contact import Contact
 from meshgan.data.synthetic.rig import FaceRig, Terms
-from meshgan.data.synthetic.skin import apply_rows
+from meshgan.geometry.skin import apply_rows
 
 PRESSED = {"mouthPress*": 1.0, "mouthRollUpper": 1.0, "mouthRollLower": 1.0, "mouthShrugLower": 1.0}
 OPEN = {"jawOpen": 1.0}

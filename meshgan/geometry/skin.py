@@ -1,4 +1,4 @@
-"""The control mesh's skin as an object of geometry: averaging, triangle areas, normals, batched."""
+"""A surface of fixed connectivity: averaging, triangle areas, normals, batched, in numpy."""
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +16,14 @@ def apply_rows(
     columns = values.transpose(1, 0, 2).reshape(count, batch * channels)
     product = matrix @ columns
     return product.reshape(-1, batch, channels).transpose(1, 0, 2)
+
+
+def apply_matrices(
+    matrices: Float[np.ndarray, "V 3 3"], vectors: Float[np.ndarray, "b V 3"]
+) -> Float[np.ndarray, "b V 3"]:
+    """Multiply the vector of each vertex by the matrix of that vertex."""
+    turned = vectors.transpose(1, 0, 2) @ matrices.transpose(0, 2, 1)
+    return turned.transpose(1, 0, 2)
 
 
 class Skin:

@@ -1,0 +1,80 @@
+"""What a model cannot show of a face or of its motion, carried along with the skin."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from meshgan.geometry.carrying import SurfaceCarrier
+from meshgan.models.base import MeshModel
+
+LEARNED_SHARE = 0.5  # of the difference that a model sees between two people's motions
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A person's face on its way from rest.
+
+    Args:
+        rest: the person at rest (B, V, 3), mm.
+        seen: what moved, observed (B, V, 3), mm.
+        modelled: what a model shows of it (B, V, 3), mm.
+    """
+
+    rest: Float[Tensor, "B V 3"]
+    seen: Float[Tensor, "B V 3"]
+    modelled: Float[Tensor, "B V 3"]
+
+
+class SkinMotion:
+    """Carries details and motions over the surface of one model.
+
+    Args:
+        carrier: of that surface.
+    """
+
+    def __init__(self, carrier: SurfaceCarrier) -> None:
+        self._carrier = carrier
+
+    @classmethod
+    def of(cls, model: MeshModel) -> "SkinMotion":
+        """For the surface of a model, measured on its template."""
+        vertices = model.template_vertices.cpu().double().numpy()
+        return cls(SurfaceCarrier(vertices, model.faces.cpu().numpy()))
+
+    def turned(
+        self,
+        details: Float[Tensor, "B V 3"],
+        before: Float[Tensor, "B V 3"],
+        after: Float[Tensor, "B V 3"],
+    ) -> Float[Tensor, "B V 3"]:
+        """Small displacements from a surface after that has moved: turned with it."""
+        arrays = (part.cpu().double().numpy() for part in (details, before, after))
+        return torch.from_numpy(self._carrier.between_poses(*arrays)).to(details)
+
+    def lacking(
+        self, source: Motion, target_rest: Float[Tensor, "B V 3"], modelled: Float[Tensor, "B V 3"]
+    ) -> Float[Tensor, "B V 3"]:
+        """What a model's motion of a target lacks of a source's: J m - m_t + a (m_t - m_s).
+
+        J m is the source's motion in the target's proportions, which needs no model. Where the
+        model's motions of the two people differ, m_t - m_s, it has learned that people move
+        differently in the same expression; a share a of that is kept.
+
+        Args:
+            source: m and m_s.
+            target_rest: the target at rest, mm.
+            modelled: m_t, which the target has already.
+        """
+        carried = torch.cat(
+            [
+                torch.from_numpy(
+                    self._carrier.between_people(
+                        seen[None].cpu().double().numpy(), rest.cpu().numpy(), own.cpu().numpy()
+                    )
+                )
+                for seen, rest, own in zip(source.seen, source.rest, target_rest, strict=True)
+            ]
+        ).to(modelled)
+        return carried - modelled + LEARNED_SHARE * (modelled - source.modelled)

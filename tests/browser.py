@@ -68,3 +68,48 @@ def run_node(script: str, *arguments: str, packages: Path) -> object:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+_DRIVE = """
+const puppeteer = require("puppeteer-core");
+const [browser_path, flags, url, script, folder] = process.argv.slice(1);
+(async () => {
+  const browser = await puppeteer.launch({
+    executablePath: browser_path, headless: true, args: JSON.parse(flags),
+    userDataDir: folder + "/profile", defaultViewport: { width: 900, height: 640 } });
+  const problems = [], requests = [];
+  try {
+    const page = await browser.newPage();
+    page.on("pageerror", error => problems.push(String(error)));
+    page.on("console", line => { if (line.type() === "error") problems.push(line.text()); });
+    page.on("request", asked => {
+      const to = asked.url();
+      if (!/^(file|data|blob):/.test(to) && !to.startsWith("http://127.0.0.1")) requests.push(to);
+    });
+    const settle = async () => { await new Promise(done => setTimeout(done, 900)); };
+    const shot = async name => {
+      await settle(); await page.screenshot({ path: folder + "/" + name + ".png" });
+    };
+    await page.goto(url, { waitUntil: "load" });
+    const Async = Object.getPrototypeOf(async () => {}).constructor;
+    const value = await new Async("page", "shot", "settle", script)(page, shot, settle);
+    console.log(JSON.stringify({ value, problems, requests }));
+  } finally { await browser.close(); }
+})().catch(error => { console.error(error); process.exit(1); });
+"""
+
+
+def drive_page(url: str, script: str, folder: Path, packages: Path) -> dict:
+    """Open a page in a real browser and use it as a person does.
+
+    Args:
+        url: of the page.
+        script: JavaScript that has ``page`` (puppeteer), ``shot(name)`` and ``settle()``.
+        folder: for the pictures ``name.png``.
+        packages: ``npm_package("puppeteer-core")``.
+
+    Returns:
+        ``value`` of the script, ``problems`` that the page reported, ``requests`` to elsewhere.
+    """
+    flags = json.dumps([flag for flag in PICTURE if flag != "--headless"])
+    return run_node(_DRIVE, chromium(), flags, url, script, str(folder), packages=packages)

@@ -22,10 +22,11 @@ from meshgan.apps.contenders import (
     given_contenders,
     standard_contenders,
     train_contender,
+    training_seconds,
 )
 from meshgan.apps.controls import control_models
 from meshgan.apps.evaluate import ALL_METRICS, DataScores, Scores, check_metrics, score, score_data
-from meshgan.apps.evaluate_run import make_yardstick
+from meshgan.apps.evaluate_run import JUDGES, make_yardstick
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.prepare import held_out_part, training_part
 from meshgan.apps.yardstick import Yardstick
@@ -98,7 +99,7 @@ def compare(asked: Comparison) -> dict[str, Any]:
         training_part(store, "train"),
         held_out_part(store),
         asked.metrics,
-        asked.out / "judges",
+        asked.out / JUDGES,
         asked.seed,
         asked.pairs,
         asked.samples,
@@ -123,6 +124,7 @@ def compare(asked: Comparison) -> dict[str, Any]:
             "command": " ".join(["meshgan", *sys.argv[1:]]),
             "version": __version__,
         },
+        "times": records.times(),
         "seconds": time.monotonic() - started,
     }
     written = write_comparison(asked.out, result, contenders, yardstick)
@@ -137,6 +139,7 @@ class _Records:
     ) -> None:
         self.folder = asked.out / "results"
         self.yardstick, self.metrics = yardstick, tuple(metrics)
+        self.data_seconds: dict[str, float] = {}
         self.judges = {
             factor: _about_judge(embedder) for factor, embedder in yardstick.embedders.items()
         }
@@ -158,6 +161,9 @@ class _Records:
             return {"training": _stored(found.training), "fresh": _stored(found.fresh)}
 
         kept = self._kept("data", key, measure)
+        for part in kept.values():
+            for name, spent in part["seconds"].items():
+                self.data_seconds[name] = self.data_seconds.get(name, 0.0) + spent
         return DataScores(_restored(kept["training"]), _restored(kept["fresh"]))
 
     def row(self, contender: Contender, data: DataScores) -> dict[str, Any]:
@@ -183,8 +189,14 @@ class _Records:
             "seed": made.get("seed"),
             "command": made.get("command"),
             "weights": weights,
+            "training_seconds": training_seconds(contender.run),
             **found,
         }
+
+    def times(self) -> dict[str, Any]:
+        """Seconds of the judges' trainings, and of each metric of the data's own numbers."""
+        spent = {name: training_seconds(self.folder.parent / JUDGES / name) for name in self.judges}
+        return {"judges": spent, "data": self.data_seconds}
 
     def controls(self, contenders: Sequence[Contender], data: DataScores) -> list[dict[str, Any]]:
         """Models whose answer is known beforehand: what the metrics say of them."""
@@ -251,6 +263,7 @@ def _restored(stored: Mapping[str, Any]) -> Scores:
 def _plain(scores: Scores) -> dict[str, Any]:
     return {
         **{name: one.mean for name, one in scores.numbers.items()},
+        "standard_error": {name: one.standard_error for name, one in scores.numbers.items()},
         "interval": {name: list(one.interval_95) for name, one in scores.numbers.items()},
         "details": scores.details,
     }

@@ -4,6 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from meshgan.apps.compare_appendix import (
+    ABLATIONS,
+    ORIGINS,
+    TIMES,
+    ablation_cells,
+    origin_cells,
+    time_cells,
+)
 from meshgan.apps.compare_pictures import charts, labelled_expressions, random_faces
 from meshgan.apps.compare_table import (
     CONTROLS,
@@ -11,6 +19,7 @@ from meshgan.apps.compare_table import (
     PAPER_COLUMNS,
     TABLES,
     Cells,
+    Table,
     as_csv,
     as_html,
     as_markdown,
@@ -27,6 +36,12 @@ from meshgan.pictures.sheet import Sheet, save_png
 FOOTER = (
     "Every number with its error, interval, seed and command: <code>compare.csv</code>; with all "
     "curves: <code>compare.json</code>. ± is half the width of the 95 % interval."
+)
+PAPERS_OWN = Table(
+    "paper",
+    "The paper's own table",
+    "On the data of the paper, which differ from these: compare ratios, not values.",
+    (),
 )
 SUMMARY = (
     "{count} models, trained on {meshes:,} faces and scored by the same commands. Numbers stand "
@@ -48,31 +63,39 @@ def write_comparison(
     Returns:
         ``table`` and ``page``: paths.
     """
-    tables = {table: cells(table, result) for table in (*TABLES, CONTROLS)}
-    tables = {table: found for table, found in tables.items() if found}
-    sections = []
-    for table, found in tables.items():
-        content = f'<div class="scroll">{as_html(found)}</div>'
-        sections.append(Part(table.name, table.title, content, table.text))
+    tables = {table: cells(table, result) for table in TABLES} | {ABLATIONS: ablation_cells(result)}
+    appendix = {
+        CONTROLS: cells(CONTROLS, result),
+        ORIGINS: origin_cells(result),
+        TIMES: time_cells(result),
+        PAPERS_OWN: _paper_table(),
+    }
     pictures = _sheets(contenders)
     pictures.update(
         {name: (title, "", picture, picture) for name, (title, picture) in charts(result).items()}
     )
+    sections = _parts(tables)
     for name, (title, text, shown, saved) in pictures.items():
         save_png(saved, out / "pictures" / f"{name}.png")
         sections.append(Part(name, title, inline_picture(shown), text))
-    paper = _paper_table()
-    note = "On the data of the paper, which differ from these: compare ratios, not values."
-    sections.append(Part("paper", "The paper's own table", as_html(paper), note))
+    sections += _parts(appendix)
     settings = result["settings"]
     made = {**settings, "seconds": result["seconds"], "not available": result["not_available"]}
     summary = SUMMARY.format(count=len(result["rows"]), meshes=settings["meshes"])
     write_json(out / "compare.json", result)
-    write_text(out / "compare.csv", as_csv([*result["rows"], *result["controls"]]))
-    write_text(out / "compare.md", _markdown(tables, result, summary))
+    write_text(out / "compare.csv", as_csv(result))
+    write_text(out / "compare.md", _markdown({**tables, **appendix}, result, summary))
     title = "How good are these models?"
     write_page(out / "compare.html", sections, made, title, summary, _figures(result), FOOTER)
     return {"table": str(out / "compare.md"), "page": str(out / "compare.html")}
+
+
+def _parts(tables: Mapping[Table, Cells]) -> list[Part]:
+    return [
+        Part(table.name, table.title, f'<div class="scroll">{as_html(found)}</div>', table.text)
+        for table, found in tables.items()
+        if found
+    ]
 
 
 def _sheets(contenders: Sequence[Contender]) -> dict[str, tuple[str, str, Any, Any]]:
@@ -107,12 +130,12 @@ def _figures(result: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _markdown(tables: Mapping[Any, Cells], result: Mapping[str, Any], summary: str) -> str:
+def _markdown(tables: Mapping[Table, Cells], result: Mapping[str, Any], summary: str) -> str:
     settings = result["settings"]
     parts = ["# How good are these models?", summary]
     for table, found in tables.items():
-        parts += [f"## {table.title}", table.text, as_markdown(found)]
-    parts += ["## The paper's own table", as_markdown(_paper_table())]
+        if found:
+            parts += [f"## {table.title}", table.text, as_markdown(found)]
     parts.append(
         f"Command: `{settings['command']}`; seed {settings['seed']}; data {settings['content']}; "
         f"{settings['pairs']:,} pairs, {settings['samples']:,} samples; meshgan "

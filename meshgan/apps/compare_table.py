@@ -152,6 +152,10 @@ PAPER = {
 }
 """Fernández Abrevaya et al. 2019, Table 1, on their data, in the order of ``PAPER_COLUMNS``."""
 
+CSV_HEAD = (
+    *("model", "group", "number", "value", "standard_error", "low", "high"),
+    *("training_seed", "training_command", "seed", "data", "command"),
+)
 Cells = list[list[str]]
 
 
@@ -236,16 +240,22 @@ def _html_number(text: str) -> str:
     return f"<strong>{shown}</strong>" if bold else shown
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Every number of every model with its error and interval: one line per number."""
+def as_csv(result: Mapping[str, Any]) -> str:
+    """Every number with its error, interval and origin: one line per number.
+
+    Args:
+        result: of ``apps.compare.compare``.
+    """
+    settings = result["settings"]
+    measured = [settings["seed"], settings["content"], settings["command"]]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["model", "group", "number", "value", "standard_error", "low", "high", "seed", "command"]
-    )
-    for row in rows:
+    writer.writerow(CSV_HEAD)
+    data = [{"name": name, "group": "data", **row} for name, row in result["data"].items()]
+    for row in (*result["rows"], *result["controls"], *data):
+        made = [row.get("seed", ""), row.get("command", "")]
         for key, error in row.get("standard_error", {}).items():
             low, high = row["interval"][key]
-            about = [row.get("seed", ""), row.get("command", "")]
-            writer.writerow([row["name"], row["group"], key, row[key], error, low, high, *about])
+            about = [row["name"], row["group"], key, row[key], error, low, high]
+            writer.writerow([*about, *made, *measured])
     return out.getvalue()

@@ -38,10 +38,10 @@ class Contender:
 
 TITLES: Mapping[str, tuple[str, Group]] = {
     "gan": ("decoupled GAN", "model"),
-    "random_start": ("GAN from random weights", "ablation"),
-    "without_regulariser": ("… without mesh regulariser", "ablation"),
-    "without_expression_classifier": ("… without expression classifier", "ablation"),
-    "without_feature_loss": ("… without feature loss", "ablation"),
+    "random_start": ("GAN from random weights, all losses", "ablation"),
+    "without_regulariser": ("GAN without mesh regulariser", "ablation"),
+    "without_expression_classifier": ("GAN without expression classifier", "ablation"),
+    "without_feature_loss": ("GAN without feature loss", "ablation"),
     "pca": ("additive PCA", "baseline"),
     "multilinear": ("multilinear", "baseline"),
     "mae": ("MAE", "baseline"),
@@ -115,6 +115,12 @@ def train_contender(
         return
     log.info("training %s", contender.title)
     train(data, contender.run, config, resume=started)
+
+
+def training_seconds(run: Path) -> float | None:
+    """How long a training took, or its last piece if it was interrupted; None if nothing says."""
+    result = RunFolder(run).result_file
+    return float(read_json(result)["seconds"]) if result.exists() else None
 
 
 def _finished(folder: RunFolder) -> bool:

@@ -79,9 +79,11 @@ def test_titles_are_escaped(result):
     assert "<script>" not in as_html(cells(TABLE1, result))
 
 
-def test_csv_has_every_number_with_seed_and_command(result):
-    rows = list(csv.DictReader(io.StringIO(as_csv(result["rows"]))))
-    assert len(rows) == 6
+def test_csv_has_every_number_with_where_it_comes_from(result):
+    result["settings"] = {"seed": 4, "content": "d4ta", "command": "meshgan compare"}
+    rows = list(csv.DictReader(io.StringIO(as_csv(result))))
+    assert len(rows) == 7
+    assert rows[-1]["model"] == "chance"
     assert rows[0] == {
         "model": "gan",
         "group": "model",
@@ -90,6 +92,9 @@ def test_csv_has_every_number_with_seed_and_command(result):
         "standard_error": "0.005",
         "low": "0.976",
         "high": "0.996",
-        "seed": "3",
-        "command": "meshgan train",
+        "training_seed": "3",
+        "training_command": "meshgan train",
+        "seed": "4",
+        "data": "d4ta",
+        "command": "meshgan compare",
     }

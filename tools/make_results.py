@@ -1,8 +1,9 @@
 """Collect measured numbers into docs/results and render them into the README.
 
 Run by ``make results`` after ``make demo`` on an idle machine; ``--bench`` times the benchmarks
-anew, ``--comparison`` takes in what ``meshgan compare`` wrote. The README's tables are rendered
-from the JSON alone, and a test compares the two.
+anew (all but those that take many minutes, or those named), ``--comparison`` takes in what
+``meshgan compare`` wrote. The README's tables are rendered from the JSON alone, and a test compares
+the two.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from meshgan.apps.compare_appendix import ABLATIONS, ablation_cells
 from meshgan.apps.compare_table import CONTROLS, TABLES, as_markdown, cells
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +27,9 @@ BENCHES = {
     "render": ["bench", "render"],
     "io": ["bench", "io"],
     "register": ["bench", "register", "--rounds", "5"],
+    "specificity_paper": ["bench", "specificity", "--size", "paper", "--rounds", "3"],
 }
+DEAR = ("specificity_paper",)
 REGISTERED = {"register": "default", "register_ict": "ICT"}
 METHODS = {
     "ours": "meshgan",
@@ -61,7 +65,9 @@ def main() -> None:
     """Collect, render, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=ROOT / "runs" / "demo")
-    parser.add_argument("--bench", action="store_true", help="time the benchmarks as well")
+    parser.add_argument(
+        "--bench", nargs="*", choices=BENCHES, help=f"time them; without names all but {DEAR}"
+    )
     parser.add_argument("--comparison", type=Path, help="folder of meshgan compare")
     parser.add_argument("--ict", type=Path, help="with --bench: ICT-FaceKit's files, to scan them")
     options = parser.parse_args()
@@ -70,11 +76,11 @@ def main() -> None:
         collect_demo(options.demo)
     if options.comparison:
         collect_comparison(options.comparison)
-    if options.bench:
-        for name, words in BENCHES.items():
-            write(name, time_benchmark(words))
-        if options.ict:
-            write("register_ict", time_benchmark([*BENCHES["register"], "--faces"], options.ict))
+    if options.bench is not None:
+        for name in options.bench or [name for name in BENCHES if name not in DEAR]:
+            write(name, time_benchmark(BENCHES[name]))
+            if name == "register" and options.ict:
+                write("register_ict", time_benchmark([*BENCHES[name], "--faces"], options.ict))
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -96,10 +102,14 @@ def collect_comparison(folder: Path) -> None:
     result = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
     shown = {column.key for table in (*TABLES, CONTROLS) for column in table.columns}
     about = {"name", "title", "group", "expected", "seed", "command", "weights"}
+    spent = {"training_seconds", "seconds"}
 
     def kept(row: dict) -> dict:
         intervals = {key: value for key, value in row["interval"].items() if key in shown}
-        return {**{k: row[k] for k in (*about, *shown) if k in row}, "interval": intervals}
+        rough = "laplacian_residual"
+        ratios = {rough: row["ratios"][rough]} if rough in row.get("ratios", {}) else {}
+        numbers = {key: row[key] for key in (*about, *shown, *spent) if key in row}
+        return {**numbers, "interval": intervals, "ratios": ratios}
 
     write(
         "compare",
@@ -108,6 +118,7 @@ def collect_comparison(folder: Path) -> None:
             "controls": [kept(row) for row in result["controls"]],
             "data": {part: kept(row) for part, row in result["data"].items()},
             "settings": result["settings"],
+            "times": result["times"],
             "command": result["settings"]["command"],
             "seconds": result["seconds"],
         },
@@ -160,10 +171,16 @@ def render() -> str:
         if (RESULTS / f"{name}.json").exists():
             bench = read(name)
             lines.append(
-                f"| {doing} (`{bench['command']}`) | {bench['ratio']:.1f} | {bench['ms']:.0f} "
-                f"| {bench['plain_ms']:.0f} |"
+                f"| {doing} (`{bench['command']}`) | {bench['ratio']:.1f} "
+                f"| {milliseconds(bench, 'ms')} | {milliseconds(bench, 'plain_ms')} |"
             )
     return "\n".join([*render_comparison(), *lines, *render_reading(), *render_registration()])
+
+
+def milliseconds(bench: dict, key: str) -> str:
+    """Of one image where the benchmark makes many."""
+    value = bench.get(f"{key}_per_image", bench[key])
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def render_comparison() -> list[str]:
@@ -177,8 +194,9 @@ def render_comparison() -> list[str]:
         f"{settings['seed']}, ± is half of the 95 % interval.",
         "",
     ]
-    for table in TABLES[:3]:
-        if found := cells(table, result):
+    tables = [(table, cells(table, result)) for table in TABLES[:3]]
+    for table, found in (*tables, (ABLATIONS, ablation_cells(result))):
+        if found:
             lines += [f"**{table.title}.** {table.text}", "", as_markdown(found), ""]
     return lines
 

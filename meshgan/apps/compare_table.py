@@ -133,7 +133,7 @@ CONTROLS = Table(
     ),
     data_rows=False,
 )
-PAPER_COLUMNS = (
+PAPER_COLUMNS: tuple[str, ...] = (
     "decoupling_identity",
     "decoupling_expression",
     "diversity",

@@ -1,6 +1,6 @@
 """FaceModel: a trained RUN, ready to use from Python."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +9,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from meshgan import seeding
+from meshgan.data.importers.base import MeasuredLandmarks
 from meshgan.data.template import Template
 from meshgan.editing.arithmetic import check_factors, label_code
-from meshgan.errors import FileFormatError, InputError
+from meshgan.errors import FileFormatError, InputError, ShapeError
 from meshgan.files import read_json
-from meshgan.fitting.fit import Fit
+from meshgan.fitting.cameras import Camera
+from meshgan.fitting.fit import Fit, join_fits
 from meshgan.fitting.landmarks import fit_landmarks
 from meshgan.fitting.meshes import fit_meshes
 from meshgan.fitting.named_points import PointsLike
 from meshgan.fitting.observations import MeshesLike, observe_landmarks, observe_meshes
+from meshgan.fitting.pictures import fit_pictures
 from meshgan.fitting.posed_meshes import fit_posed_meshes
+from meshgan.fitting.scans import fit_scan
 from meshgan.fitting.solvers import SolverName
 from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import Codes, MeshModel
@@ -130,7 +134,7 @@ class FaceModel:
     def fit_landmarks(
         self,
         points: PointsLike,
-        targets: Float[np.ndarray | Tensor, "*B L 3"],
+        targets: Float[np.ndarray | Tensor, "*B L C"],
         regularisation: float | Mapping[str, float] = 1.0,
         weights: Float[np.ndarray | Tensor, "... _"] | None = None,
         pose: bool = True,
@@ -142,8 +146,9 @@ class FaceModel:
         iterations: int | None = None,
         seed: int = 0,
         unit: str = "mm",
+        camera: Camera | None = None,
     ) -> Fit:
-        """Codes and poses of faces of which some points were measured.
+        """Codes and poses of faces of which some points were measured, in space or in pictures.
 
         Example:
             >>> fit = model.fit_landmarks("ibug68", measured)  # doctest: +SKIP
@@ -152,38 +157,42 @@ class FaceModel:
         Args:
             points: where they are on the surface: vertex ids; face ids and barycentric weights;
                 the name of a set of landmarks; single landmarks ("ibug68:30").
-            targets: (L, 3) of one face or (B, L, 3) of many, in ``unit``.
+            targets: (L, 3) of one face or (B, L, 3) of many, in ``unit``; with a camera (L, 2)
+                or (B, L, 2), pixels, y down.
             regularisation: lambda, the variance (mm^2) of the landmarks' noise along each axis.
             weights: per point, or per face and point.
-            pose: solve for a rotation and a translation of each face.
-            scale: solve for a size too.
+            pose: solve for a rotation and a translation of each face; always with a camera.
+            scale: solve for a size too; not with a camera, which says nothing about it.
             missing: take rows of NaN for missing points.
             robust_mm: points much farther off than this hardly count.
             restarts: how many starts per face.
             solver: "lm", "adam" or "adam+lm".
             iterations: steps of the solver.
             seed: of the random starts.
-            unit: of the targets.
+            unit: of targets in space.
+            camera: of the pictures that the targets were seen in.
 
         Raises:
-            InputError: as ``fitting.landmarks.fit_landmarks`` and ``named_points.find_points``.
+            InputError: as ``fitting.landmarks.fit_landmarks``, ``fitting.pictures.fit_pictures``
+                and ``named_points.find_points``; or targets in a picture without a camera.
             ShapeError: another number of targets than points.
         """
         seen = observe_landmarks(points, targets, self.template, weights, unit)
+        seen.check_camera(camera is not None)
+        how = {
+            "weights": seen.weights,
+            "missing": missing,
+            "robust_mm": robust_mm,
+            "restarts": restarts,
+            "solver": solver,
+            "iterations": iterations,
+            "rng": seeding.torch_generator(seed, "fit"),
+        }
+        places = seen.targets.to(self.device)
+        if camera is not None:
+            return fit_pictures(self.model, seen.points, places, camera, regularisation, **how)
         return fit_landmarks(
-            self.model,
-            seen.points,
-            seen.targets.to(self.device),
-            regularisation,
-            seen.weights,
-            pose=pose,
-            scale=scale,
-            missing=missing,
-            robust_mm=robust_mm,
-            restarts=restarts,
-            solver=solver,
-            iterations=iterations,
-            rng=seeding.torch_generator(seed, "fit"),
+            self.model, seen.points, places, regularisation, pose=pose, scale=scale, **how
         )
 
     def fit_mesh(
@@ -214,6 +223,37 @@ class FaceModel:
         if pose:
             return fit_posed_meshes(self.model, vertices, regularisation, scale, restarts, rng)
         return fit_meshes(self.model, vertices, regularisation, restarts, rng)
+
+    def fit_scan(
+        self,
+        scans: TriMesh | Sequence[TriMesh],
+        landmarks: MeasuredLandmarks | Sequence[MeasuredLandmarks | None] | None = None,
+        regularisation: float | Mapping[str, float] = 1.0,
+        scale: bool = False,
+        unit: str | None = None,
+    ) -> Fit:
+        """Codes and poses of raw scans of any topology, holes and clutter included.
+
+        Args:
+            scans: one or several, in any pose.
+            landmarks: measured on each, in its unit; without them the face is searched.
+            regularisation: lambda, the variance (mm^2) of the scan's distance to a real face.
+            scale: solve for a size too.
+            unit: of the scans; found from their size if None.
+
+        Raises:
+            InputError: a scan is unusable or no face is found in it.
+        """
+        many = [scans] if isinstance(scans, TriMesh) else list(scans)
+        listed = list(landmarks) if isinstance(landmarks, Sequence) else [landmarks] * len(many)
+        if len(listed) != len(many):
+            raise ShapeError(f"fit: {len(listed)} sets of landmarks for {len(many)} scans")
+        return join_fits(
+            [
+                fit_scan(self.model, self.template, scan, marks, regularisation, scale, unit).fit
+                for scan, marks in zip(many, listed, strict=True)
+            ]
+        )
 
     def encode(self, meshes: MeshesLike) -> Codes:
         """The codes of registered meshes, by name (B, d): those of ``fit_mesh``."""

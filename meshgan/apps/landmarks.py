@@ -51,7 +51,7 @@ def check_landmarks(
         lists = {order or measured.order: measured.points}
     else:
         points = read_points(path)
-        lists = {order or _order_of(path, len(points)): points}
+        lists = {order or order_of(path, len(points)): points}
     problems = [
         f"{path}: {problem}" if len(lists) == 1 else f"{path}, {name}: {problem}"
         for name, points in lists.items()
@@ -137,7 +137,12 @@ def _the_one(path: Path, order: str, lists: dict[str, np.ndarray]) -> str:
     raise InputError(f"{path}: has no set {order!r}; it has {', '.join(lists)}")
 
 
-def _order_of(path: Path, count: int) -> str:
+def order_of(path: Path, count: int) -> str:
+    """The only order with that many points.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
     fitting = [name for name in order_names() if landmark_order(name).count == count]
     if len(fitting) == 1:
         return fitting[0]

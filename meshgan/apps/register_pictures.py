@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image, ImageDraw
 
 from meshgan.apps.register_jobs import PictureTask
 from meshgan.data.importers.base import MeasuredLandmarks
@@ -15,6 +14,7 @@ from meshgan.geometry.alignment import Similarity
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.mesh import TriMesh
 from meshgan.pictures.camera import Frame, frame_faces
+from meshgan.pictures.dots import draw_dots
 from meshgan.pictures.render import render_faces, viridis
 from meshgan.registration.scan import Scan, prepare_scan
 
@@ -23,7 +23,6 @@ LARGEST_MM = 2.0
 SIZE_PX = 240
 YAW_DEG = (0.0, 40.0)
 UNMATCHED = (0.72, 0.72, 0.72)
-_DOT, _RING = (200, 30, 40), (255, 255, 255)
 _HAIR = 0.16  # share of the face's extent that is shown around it
 
 
@@ -80,7 +79,7 @@ def draw_registration(
     pairs = []
     for yaw in YAW_DEG:
         box = frame_faces(torch.from_numpy(mesh.vertices[None]), yaw, margin=_HAIR)
-        on_scan = _with_dots(_render(scan, box), landmarks, box)
+        on_scan = draw_dots(_render(scan, box), landmarks, box)
         pairs.append((on_scan, _render(mesh, box, colour), _render(mesh, box, errors)))
     return np.concatenate([picture for kind in zip(*pairs, strict=True) for picture in kind], 1)
 
@@ -114,14 +113,3 @@ def _landmark_points(
         return np.zeros((0, 3))
     points = landmarks.points.astype(np.float64) * scan.mm_per_unit
     return motion.apply(points[np.isfinite(points).all(axis=1)])
-
-
-def _with_dots(picture: np.ndarray, points: Float[np.ndarray, "L 3"], box: Frame) -> np.ndarray:
-    if not len(points):
-        return picture
-    places, _ = box.to_pixels(box.turn(torch.from_numpy(points[None])), SIZE_PX)
-    image = Image.fromarray(picture)
-    pen = ImageDraw.Draw(image)
-    for x, y in places[0].tolist():
-        pen.ellipse((x - 2.5, y - 2.5, x + 2.5, y + 2.5), fill=_DOT, outline=_RING)
-    return np.asarray(image)

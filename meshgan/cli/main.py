@@ -31,6 +31,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "train": "meshgan.cli.train:Train",
     "sample": "meshgan.cli.sample:Sample",
     "export": "meshgan.cli.export:Export",
+    "fit": "meshgan.cli.fit:Fit",
     "baseline": "meshgan.cli.compare:Baseline",
     "evaluate": "meshgan.cli.evaluate:Evaluate",
     "compare": "meshgan.cli.compare:Compare",

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -78,8 +78,61 @@ def fit_landmarks(
     together with the codes; rho; Levenberg-Marquardt by default.
     """
     check_solver(solver)
-    device = model.template_vertices.device
-    points = points.to(device)
+    setup = prepare(model, points, targets, regularisation, weights, missing, restarts, rng, start)
+    function, first, penalties = setup.function, setup.first, setup.penalties
+    notes = _judge(model, setup.mean, targets, setup.importance, pose)
+    if pose:
+        poses = start_poses(setup.mean, setup.known, setup.importance, scale)
+        function = PosedPoints(function, poses, setup.mean.mean(dim=0), scale)
+        free = first.new_zeros(function.extra)
+        penalties = torch.cat([penalties, free])
+        first = torch.cat([first, free.expand(len(first), -1)], dim=1)
+    check_determined(setup.importance, penalties)
+    problem = LeastSquares(function, setup.known, setup.importance, penalties, robust_mm)
+    found = solve(problem, first, solver, iterations)
+    return replace(summarise(model, problem, found), notes=tuple(notes))
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What every fit of landmarks begins with.
+
+    Args:
+        function: the points of the model's faces.
+        first: codes to start from (n, d), those of the first face first.
+        mean: the points on the mean face (L, 3), mm.
+        known: targets (B, L, C); 0 where they are missing.
+        importance: weights (B, L); 0 where the target is missing.
+        penalties: lambda of each component of the codes (d,).
+    """
+
+    function: ModelPoints
+    first: Float[Tensor, "n d"]
+    mean: Float[Tensor, "L 3"]
+    known: Float[Tensor, "B L C"]
+    importance: Float[Tensor, "B L"]
+    penalties: Float[Tensor, " d"]
+
+
+def prepare(
+    model: MeshModel,
+    points: SurfacePoints,
+    targets: Float[Tensor, "B L C"],
+    regularisation: float | Mapping[str, float],
+    weights: Float[Tensor, "... _"] | None,
+    missing: bool,
+    restarts: int,
+    rng: torch.Generator | None,
+    start: Codes | None,
+) -> Setup:
+    """Check what a fit of landmarks was given; arguments as for ``fit_landmarks``.
+
+    Raises:
+        InputError: fewer than three points, a vertex id out of range, a target that is not
+            finite, or a negative weight or lambda.
+        ShapeError: targets or weights do not fit the points, or codes to start from the faces.
+    """
+    points = points.to(model.template_vertices.device)
     points.check_range(len(model.template_vertices))
     if missing and targets.ndim == 3:
         astray = ~targets.isfinite().all(dim=2)
@@ -91,22 +144,11 @@ def fit_landmarks(
         first[::restarts] = 0
     known = torch.where(importance[..., None] > 0, targets, torch.zeros_like(targets)).to(first)
     penalties = penalties_of(model, regularisation).to(first)
+    check_determined(importance, penalties, targets.shape[-1])
     function = ModelPoints(model, points)
-    check_determined(importance, penalties)
     with torch.no_grad():
         mean = function(torch.zeros_like(first[:1]))[0]
-    notes = _judge(model, mean, targets, importance, pose)
-    if pose:
-        poses = start_poses(mean, known, importance, scale)
-        moved = PosedPoints(function, poses, mean.mean(dim=0), scale)
-        free = first.new_zeros(moved.extra)
-        penalties = torch.cat([penalties, free])
-        check_determined(importance, penalties)
-        first = torch.cat([first, free.expand(len(first), -1)], dim=1)
-        function = moved
-    problem = LeastSquares(function, known, importance.to(first), penalties, robust_mm)
-    found = solve(problem, first, solver, iterations)
-    return replace(summarise(model, problem, found), notes=tuple(notes))
+    return Setup(function, first, mean, known, importance.to(first), penalties)
 
 
 def start_poses(

@@ -38,6 +38,23 @@ class Observed:
     targets: Float[Tensor, "B L C"]
     weights: Tensor | None
 
+    def check_camera(self, given: bool) -> None:
+        """Refuse points in a picture without a camera, and a camera for points in space.
+
+        Raises:
+            InputError: one is given without the other.
+        """
+        flat = self.targets.shape[-1] == 2
+        if flat and not given:
+            raise InputError(
+                "landmarks: two numbers per point are places in a picture; give a camera "
+                "(camera=Camera(...), --camera weak)"
+            )
+        if given and not flat:
+            raise InputError(
+                "landmarks: a camera was given, but the points have three numbers; give pixels"
+            )
+
 
 def observe_landmarks(
     points: PointsLike,

@@ -48,6 +48,15 @@ class Poses:
         )
         return cls(*(torch.from_numpy(part).to(like) for part in stacked))
 
+    @classmethod
+    def join(cls, parts: Sequence["Poses"]) -> "Poses":
+        """Those of several batches, one after the other."""
+        return cls(
+            torch.cat([part.rotation for part in parts]),
+            torch.cat([part.translation for part in parts]),
+            torch.cat([part.scale for part in parts]),
+        )
+
     def similarity(self, face: int) -> Similarity:
         """The motion of one face."""
         rotation, translation, scale = (

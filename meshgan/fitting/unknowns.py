@@ -48,7 +48,7 @@ def check_targets(
         InputError: a weight is negative, or a target with weight is not finite.
     """
     faces, count = len(targets), points.count
-    if targets.shape != (faces, count, 3) or faces == 0:
+    if targets.shape[:-1] != (faces, count) or targets.shape[-1] not in (2, 3) or faces == 0:
         raise ShapeError(
             f"fit: targets {tuple(targets.shape)} for {count} points; expected (faces, {count}, 3) "
             "with at least one face"

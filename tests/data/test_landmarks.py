@@ -143,7 +143,7 @@ def test_real_landmarks():
     [
         ("a.pts", "{\n1 2 3\n", "no closing brace"),
         ("a.pts", "n_points: 3\n{\n1 2 3\n}\n", "announces 3 points but has 1"),
-        ("a.pts", "1 2\n", "point 0 has 2 values"),
+        ("a.pts", "1 2\n", "expected (L, 3)"),
         ("a.csv", "1,2,3\n4,x,6\n", "not three numbers per point"),
         ("a.csv", "", "expected (L, 3)"),
         ("a.json", "[[1, 2], [3, 4]]", "expected (L, 3)"),

@@ -1,0 +1,292 @@
+"""``meshgan fit``: codes, pose and mesh of faces of which landmarks, a mesh or a scan are given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from meshgan.apps.face_model import FaceModel
+from meshgan.apps.fit_inputs import read_landmark_files, read_registered, result_names
+from meshgan.apps.fit_pictures import Shown, fit_sheet
+from meshgan.apps.register_files import find_jobs
+from meshgan.data.code_files import write_codes
+from meshgan.data.mesh_io import Unit, read_mesh, write_mesh
+from meshgan.data.template import Template
+from meshgan.errors import InputError
+from meshgan.files import atomic_folder, write_json
+from meshgan.fitting.cameras import Camera
+from meshgan.fitting.fit import Fit, join_fits
+from meshgan.fitting.scans import ScanFit, fit_scan
+from meshgan.fitting.solvers import SolverName
+from meshgan.geometry.closest_point import SurfaceIndex
+from meshgan.geometry.mesh import TriMesh
+from meshgan.pictures.sheet import save_png
+
+SHEET_FACES = 12
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How faces are fitted; see ``FaceModel.fit_landmarks``, ``fit_mesh`` and ``fit_scan``.
+
+    Args:
+        regularisation: lambda for all codes, or by code.
+        restarts: starts per face.
+        solver: of landmarks.
+        robust_mm: width of the robust loss of landmarks.
+        pose: solve for poses.
+        scale: solve for sizes.
+        missing: take landmarks that are not finite for missing ones.
+        unit: of the files; that of the format, or found from its size, if None.
+        order: of landmark files.
+        places: file with the vertex ids or places of the landmarks.
+        jaw_weight: of the landmarks along the jaw in pictures.
+        camera: of pictures.
+        seed: of random starts.
+        file_format: of the meshes that are written.
+    """
+
+    regularisation: float | Mapping[str, float] = 1.0
+    restarts: int = 1
+    solver: SolverName = "lm"
+    robust_mm: float | None = None
+    pose: bool = True
+    scale: bool = False
+    missing: bool = False
+    unit: Unit | None = None
+    order: str | None = None
+    places: Path | None = None
+    jaw_weight: float = 0.1
+    camera: Camera | None = None
+    seed: int = 0
+    file_format: str = "ply"
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """All faces of one call.
+
+    Args:
+        fit: of B faces.
+        names: of their results.
+        shown: what their pictures show beside the fit.
+        numbers: further numbers of each face, for the summary.
+    """
+
+    fit: Fit
+    names: tuple[str, ...]
+    shown: list[Shown]
+    numbers: list[dict[str, Any]]
+
+
+def fit_files(
+    run: Path | str,
+    out: Path,
+    landmarks: Sequence[Path] = (),
+    meshes: Sequence[Path] = (),
+    scans: Sequence[Path] = (),
+    truth: Sequence[Path] = (),
+    settings: FitSettings | None = None,
+) -> dict[str, Any]:
+    """Fit a model to files, all of one kind, and write what was found to a new folder.
+
+    Args:
+        run: RUN folder.
+        out: gets per face a mesh; ``codes.npz``, ``poses.json``, ``fit.json``, ``sheet.png``.
+        landmarks: files of measured points; together with ``scans``, one per scan.
+        meshes: registered meshes of the model's topology.
+        scans: raw scans of any topology.
+        truth: true meshes, one per face, to compare with.
+        settings: how to fit.
+
+    Returns:
+        ``inputs``: per face its file, ``landmark_rms_mm`` or ``scan_rms_mm``, ``surface_rms_mm``
+        where a truth is given; their means; the files.
+
+    Raises:
+        InputError: nothing or several kinds of things to fit, another number of true meshes; or
+            what cannot be fitted, with the name of the file.
+    """
+    how = settings or FitSettings()
+    paths = _one_kind(landmarks, meshes, scans)
+    if truth and len(truth) != len(paths):
+        raise InputError(f"--truth: {len(truth)} meshes for {len(paths)} faces; one each")
+    model = FaceModel.load(run)
+    if scans:
+        found = _fit_scans(model, scans, landmarks, how)
+    elif meshes:
+        found = _fit_meshes(model, meshes, how)
+    else:
+        found = _fit_landmarks(model, landmarks, how)
+    true = [read_mesh(path, how.unit) for path in truth]
+    return _write(model, out, paths, found, true, how)
+
+
+def _one_kind(
+    landmarks: Sequence[Path], meshes: Sequence[Path], scans: Sequence[Path]
+) -> Sequence[Path]:
+    if meshes and (landmarks or scans):
+        raise InputError("--mesh: give it alone; fit landmarks or scans in another call")
+    paths = scans or meshes or landmarks
+    if not paths:
+        raise InputError("nothing to fit: give --landmarks, --mesh or --scan with one file or more")
+    return paths
+
+
+def _fit_landmarks(model: FaceModel, paths: Sequence[Path], how: FitSettings) -> Fitted:
+    camera = how.camera
+    files = read_landmark_files(
+        paths,
+        model.template,
+        how.order,
+        how.places,
+        2 if camera is not None else 3,
+        how.missing,
+        None if camera is None else camera.size_px,
+    )
+    fit = model.fit_landmarks(
+        files.points,
+        files.targets,
+        how.regularisation,
+        None if camera is None else files.jaw_weights(how.jaw_weight),
+        how.pose,
+        how.scale,
+        files.missing or how.missing,
+        how.robust_mm,
+        how.restarts,
+        how.solver,
+        seed=how.seed,
+        unit=how.unit or "mm",
+        camera=camera,
+    )
+    shown = [Shown(landmarks=points) for points in files.in_space(how.unit)]
+    numbers: list[dict[str, Any]] = [{} for _ in paths]
+    if fit.cameras is not None:
+        for row, focal in zip(numbers, fit.cameras.focal_px.tolist(), strict=True):
+            row["pixels_per_mm" if fit.cameras.kind == "weak" else "focal_px"] = focal
+    return Fitted(fit, files.names, shown, numbers)
+
+
+def _fit_meshes(model: FaceModel, paths: Sequence[Path], how: FitSettings) -> Fitted:
+    meshes = read_registered(paths, model.template, how.unit)
+    fit = model.fit_mesh(meshes, how.regularisation, how.pose, how.scale, how.restarts, how.seed)
+    return Fitted(
+        fit, result_names(paths), [Shown(surface=mesh) for mesh in meshes], [{} for _ in paths]
+    )
+
+
+def _fit_scans(
+    model: FaceModel, paths: Sequence[Path], landmarks: Sequence[Path], how: FitSettings
+) -> Fitted:
+    if len(landmarks) not in (0, len(paths)):
+        raise InputError(
+            f"--landmarks: {len(landmarks)} files for {len(paths)} scans; one each, or none: then "
+            "those that lie beside a scan are taken, and else the face is searched"
+        )
+    found: list[ScanFit] = []
+    for k, path in enumerate(paths):
+        marks = landmarks[k] if landmarks else None
+        (job,) = find_jobs([path], marks, how.order or "ibug68", how.unit)
+        raw = job.load()
+        try:
+            found.append(
+                fit_scan(
+                    model.model,
+                    model.template,
+                    raw.mesh,
+                    raw.landmarks,
+                    how.regularisation,
+                    how.scale,
+                    raw.unit,
+                )
+            )
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    return Fitted(
+        join_fits([one.fit for one in found]),
+        result_names(paths),
+        [Shown(surface=one.scan.mesh, scan=True) for one in found],
+        [{"scan_rms_mm": one.scan_rms_mm, "matched": one.matched} for one in found],
+    )
+
+
+def surface_rms(
+    vertices: Float[np.ndarray, "V 3"], truth: TriMesh, template: Template
+) -> tuple[float, str]:
+    """Root mean square distance (mm) of a fitted face to the true one, and how it was taken.
+
+    "vertices": from every vertex to the same one of a true mesh of the template's topology;
+    "surface": to the closest point of a true mesh of another topology.
+    """
+    if truth.topology_hash == template.topology_hash:
+        squared = ((vertices - truth.vertices) ** 2).sum(axis=1)
+        return float(np.sqrt(squared.mean())), "vertices"
+    found = SurfaceIndex(truth.vertices, truth.faces).closest(vertices.astype(np.float64))
+    return float(np.sqrt((found.distance[~found.on_boundary] ** 2).mean())), "surface"
+
+
+def _write(
+    model: FaceModel,
+    out: Path,
+    paths: Sequence[Path],
+    found: Fitted,
+    truth: Sequence[TriMesh],
+    how: FitSettings,
+) -> dict[str, Any]:
+    fit, vertices = found.fit, found.fit.vertices(model.model).cpu().numpy()
+    suffix = how.file_format
+    rows = []
+    for k, (path, name) in enumerate(zip(paths, found.names, strict=True)):
+        row: dict[str, Any] = {"input": str(path), "mesh": str(out / f"{name}.{suffix}")}
+        if "scan_rms_mm" not in found.numbers[k]:
+            row["landmark_rms_mm"] = float(fit.landmark_rms_mm[k])
+        if truth:
+            row["surface_rms_mm"], row["surface"] = surface_rms(
+                vertices[k], truth[k], model.template
+            )
+        row |= {"converged": bool(fit.converged[k])} | found.numbers[k]
+        if how.scale and fit.poses is not None:
+            row["scale"] = float(fit.poses.scale[k])
+        rows.append(row)
+    summary: dict[str, Any] = {"folder": str(out), "inputs": rows}
+    for name in ("landmark_rms_mm", "scan_rms_mm", "surface_rms_mm"):
+        if all(name in row for row in rows):
+            summary[name] = float(np.mean([row[name] for row in rows]))
+    summary |= {"codes": str(out / "codes.npz"), "sheet": str(out / "sheet.png")}
+    summary["notes"] = list(fit.notes)
+    with atomic_folder(out) as folder:
+        for name, face in zip(found.names, vertices, strict=True):
+            write_mesh(folder / f"{name}.{suffix}", model.template.mesh.with_vertices(face))
+        write_codes(folder / "codes.npz", fit.codes)
+        write_json(folder / "poses.json", _poses(fit, found.names))
+        write_json(folder / "fit.json", summary)
+        some = slice(SHEET_FACES)
+        sheet = fit_sheet(model.template, fit, vertices, found.names, found.shown, truth, some)
+        save_png(sheet.draw(), folder / "sheet.png")
+    return summary
+
+
+def _poses(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
+    """Motions from the model's frame, as plain numbers by name."""
+    table: dict[str, Any] = {}
+    for k, name in enumerate(names):
+        if fit.poses is None:
+            row = {"rotation": torch.eye(3).tolist(), "translation_mm": [0.0] * 3, "scale": 1.0}
+        else:
+            row = {
+                "rotation": fit.poses.rotation[k].tolist(),
+                "translation_mm": fit.poses.translation[k].tolist(),
+                "scale": float(fit.poses.scale[k]),
+            }
+        if fit.cameras is not None:
+            row |= {
+                "camera": fit.cameras.kind,
+                "focal_px": float(fit.cameras.focal_px[k]),
+                "centre_px": fit.cameras.centre_px[k].tolist(),
+            }
+        table[name] = row
+    return table

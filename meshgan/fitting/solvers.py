@@ -167,25 +167,26 @@ def levenberg_marquardt(
     ``LONGEST_STEP``, so that a flat direction cannot throw a face out of the model's range.
     """
     x = start.detach().clone()
-    with torch.no_grad():
-        value = problem.values(x)
-    gradient = torch.zeros_like(x)
-    curvature = x.new_zeros(*x.shape, x.shape[1], dtype=torch.float64)
+    known = curvatures is not None
+    value, gradient = _look(problem, x, with_gradient=known)
+    empty = x.new_zeros(*x.shape, x.shape[1], dtype=torch.float64)
+    curvature = empty if curvatures is None else curvatures
     damping = torch.full(value.shape, FIRST_DAMPING, dtype=torch.float64, device=x.device)
     refused = torch.zeros_like(value)
-    moved = torch.ones_like(value, dtype=torch.bool)  # since its derivatives were taken
-    moving = moved.clone()
+    moving = torch.ones_like(value, dtype=torch.bool)
+    moved = moving.clone()  # since gradient and curvature were taken
     done = 0
     while done < iterations and bool(moving.any()):
-        _differentiate(problem, x, moving & moved, gradient, curvature, curvatures)
+        if not known and bool((anew := moving & moved).any()):
+            gradient[anew], curvature[anew] = problem.take(anew.nonzero()[:, 0]).linearised(x[anew])
         rows = moving.nonzero()[:, 0]
         step, expected = _damped_step(curvature[rows], gradient[rows], damping[rows])
         tried = x[rows] + step.to(x)
-        with torch.no_grad():
-            new_value = problem.take(rows).values(tried)
+        new_value, new_gradient = _look(problem.take(rows), tried, with_gradient=known)
         better = new_value < value[rows]
         still = expected <= tolerance * value[rows]
         x[rows] = torch.where(better[:, None], tried, x[rows])
+        gradient[rows] = torch.where(better[:, None], new_gradient, gradient[rows])
         value[rows] = torch.where(better, new_value, value[rows])
         moved[rows] = better
         factor = torch.where(better, LOOSER, TIGHTER).double()
@@ -196,23 +197,14 @@ def levenberg_marquardt(
     return Solution(x, value, ~moving, done)
 
 
-def _differentiate(
-    problem: LeastSquares,
-    x: Float[Tensor, "B p"],
-    which: Bool[Tensor, " B"],
-    gradient: Float[Tensor, "B p"],
-    curvature: Float[Tensor, "B p p"],
-    known: Float[Tensor, "B p p"] | None,
-) -> None:
-    """Bring gradient and curvature of some rows up to date."""
-    rows = which.nonzero()[:, 0]
-    if len(rows) == 0:
-        return
-    some = problem.take(rows)
-    if known is None:
-        gradient[rows], curvature[rows] = some.linearised(x[rows])
-    else:
-        gradient[rows], curvature[rows] = some.gradients(x[rows])[1], known[rows]
+def _look(
+    problem: LeastSquares, x: Float[Tensor, "B p"], with_gradient: bool
+) -> tuple[Float[Tensor, " B"], Float[Tensor, "B p"]]:
+    """Objective and gradient; zeros for the gradient where a Jacobian will give it, if needed."""
+    if with_gradient:
+        return problem.gradients(x)
+    with torch.no_grad():
+        return problem.values(x), torch.zeros_like(x)
 
 
 def _damped_step(

@@ -55,3 +55,14 @@ def test_a_face_does_not_depend_on_the_others():
     together = levenberg_marquardt(rosenbrock(2), start)
     alone = levenberg_marquardt(rosenbrock(1), start[1:])
     torch.testing.assert_close(together.unknowns[1:], alone.unknowns, atol=1e-12, rtol=0)
+
+
+def test_known_curvatures_need_no_jacobian():
+    """Roughly right is enough: the gradient decides where the steps end."""
+    start = torch.tensor([[0.9, 0.9], [1.2, 1.3]], dtype=torch.float64)
+    problem = rosenbrock(2)
+    curvatures = problem.curvatures(torch.ones(2, 2, dtype=torch.float64))
+    problem.function.differentiated.clear()
+    found = levenberg_marquardt(problem, start, 400, curvatures)
+    assert problem.function.differentiated == []
+    torch.testing.assert_close(found.unknowns, torch.ones(2, 2).double(), atol=1e-2, rtol=0)

@@ -95,10 +95,10 @@ def export_model(
         else:
             moves = {target.name: target.displacement for target in found}
             write_morph_glb(out, face, moves, sparse=sparse, colours=colours)
-        return {**_written([out], face), "morph_targets": [target.name for target in found]}
+        return {**written([out], face), "morph_targets": [target.name for target in found]}
     face = model.template.mesh.with_vertices(decoded(model.model, one)[0])
     write_mesh(out, face)
-    return {**_written([out], face), "morph_targets": []}
+    return {**written([out], face), "morph_targets": []}
 
 
 def choose_codes(
@@ -187,7 +187,7 @@ def write_sequence(
         beside = out.with_suffix(".obj")
         write_mesh(beside, first)
         write_pc2(out, PointCache(np.asarray(vertices, np.float32)))
-        return {**_written([out, beside], first), "frames": len(vertices), "morph_targets": []}
+        return {**written([out, beside], first), "frames": len(vertices), "morph_targets": []}
     if file_format not in FORMATS:
         raise InputError(f"format {file_format}: expected one of {', '.join(FORMATS)}")
     digits = max(4, len(str(len(vertices) - 1)))
@@ -196,10 +196,11 @@ def write_sequence(
         for name, face in zip(names, vertices, strict=True):
             write_mesh(folder / name, mesh.with_vertices(face))
     files = [out / name for name in names]
-    return {**_written(files, first), "frames": len(vertices), "morph_targets": []}
+    return {**written(files, first), "frames": len(vertices), "morph_targets": []}
 
 
-def _written(files: Sequence[Path], mesh: TriMesh) -> dict[str, Any]:
+def written(files: Sequence[Path], mesh: TriMesh) -> dict[str, Any]:
+    """What the commands say of files: names, size, vertices."""
     return {
         "files": [str(path) for path in files],
         "megabytes": round(sum(path.stat().st_size for path in files) / 1e6, 3),

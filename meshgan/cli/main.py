@@ -32,6 +32,10 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "sample": "meshgan.cli.sample:Sample",
     "export": "meshgan.cli.export:Export",
     "fit": "meshgan.cli.fit:Fit",
+    "arkit": {
+        "weights": "meshgan.cli.arkit:Weights",
+        "drive": "meshgan.cli.arkit:Drive",
+    },
     "baseline": "meshgan.cli.compare:Baseline",
     "evaluate": "meshgan.cli.evaluate:Evaluate",
     "compare": "meshgan.cli.compare:Compare",

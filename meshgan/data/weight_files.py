@@ -69,6 +69,7 @@ ARKIT_NAMES = (
 """The 52 actions in the order of Live Link Face's columns, spelled as Apple does."""
 
 _FORMAT = "meshgan-arkit-weights"
+SLOW, FAST = 30.0, 60.0  # frames per second that phones record
 _TIMECODE = re.compile(r"(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)")
 _SECONDS_PER = (3600, 60, 1)
 
@@ -121,8 +122,8 @@ def read_weights(path: Path | str, fps: float | None = None) -> WeightTrack:
         path: a ``.csv`` with a column per action (any capitals; others, such as the head's and
             the eyes' angles, are passed over) or a ``.json`` of ``write_weights``. An action that
             the file does not name is zero.
-        fps: frames per second; by default what the file says (a CSV: what its time codes say,
-            else 60).
+        fps: frames per second; by default what the file says. The time codes of a CSV say it
+            where they pass a full second; else 30, or 60 if frames are counted beyond.
 
     Raises:
         FileFormatError: unreadable, no action in it, or a weight that is no number.
@@ -157,7 +158,7 @@ def _read_json(path: Path) -> tuple[list[str], np.ndarray, float]:
         raise FileFormatError(f'{path}: expected {{"fps", "names", "weights"}}')
     try:
         rows = np.array(content["weights"], dtype=np.float64)
-        names, fps = [str(name) for name in content["names"]], float(content.get("fps", 60))
+        names, fps = [str(name) for name in content["names"]], float(content.get("fps", SLOW))
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: a weight is not a number ({error})") from error
     if rows.ndim != 2 or rows.shape[1] != len(names):
@@ -196,10 +197,10 @@ def _read_csv(path: Path) -> tuple[list[str], np.ndarray, float]:
 
 
 def _rate_of(codes: list[str]) -> float:
-    """Frames per second of time codes: how many fit into a whole second, one from the next."""
+    """Frames per second of time codes: how far they count until the second changes."""
     matches = [_TIMECODE.fullmatch(code.strip()) for code in codes]
-    if not all(matches) or len(codes) < 2:
-        return 60.0
+    if not codes or not all(matches):
+        return SLOW
     frames = [float(match[4]) for match in matches if match]
     seconds = [
         sum(int(match[k + 1]) * unit for k, unit in enumerate(_SECONDS_PER))
@@ -211,7 +212,9 @@ def _rate_of(codes: list[str]) -> float:
         for k in range(len(codes) - 1)
         if seconds[k + 1] == seconds[k] + 1
     ]
-    return float(round(np.median(turns))) if turns and np.median(turns) >= 1 else 60.0
+    if turns and np.median(turns) >= 1:
+        return float(round(np.median(turns)))
+    return FAST if max(frames) >= SLOW else SLOW
 
 
 def _timecode(frame: int, fps: float) -> str:

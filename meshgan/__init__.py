@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "TriMesh": "meshgan.geometry.mesh",
     "read_mesh": "meshgan.data.mesh_io",
+    "read_scan": "meshgan.data.mesh_io",
     "write_mesh": "meshgan.data.mesh_io",
     "Template": "meshgan.data.template",
     "MeshDataset": "meshgan.data.dataset",
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from meshgan.apps.face_model import FaceModel
     from meshgan.data.dataset import MeshDataset
     from meshgan.data.importers.base import MeasuredLandmarks
-    from meshgan.data.mesh_io import read_mesh, write_mesh
+    from meshgan.data.mesh_io import read_mesh, read_scan, write_mesh
     from meshgan.data.template import Template
     from meshgan.geometry.mesh import TriMesh
     from meshgan.models.geometry_map import GeometryMap

@@ -14,7 +14,8 @@ from meshgan.data.importers.base import MeasuredLandmarks, SourceItem
 from meshgan.data.importers.landmark_files import read_bu83, read_lm3
 from meshgan.data.importers.reading import BadFace, SourceReader
 from meshgan.data.landmark_orders import landmark_order
-from meshgan.data.mesh_io import read_mesh
+from meshgan.data.mesh_formats.raw import RawMesh
+from meshgan.data.mesh_io import read_scan
 from meshgan.data.point_lists import read_points
 from meshgan.errors import InputError
 from meshgan.geometry.alignment import Similarity
@@ -30,12 +31,12 @@ class RawScan:
     """A scan as its source has it.
 
     Args:
-        mesh: in its own unit.
+        mesh: in its own unit, perhaps without triangles or with values that are not finite.
         landmarks: in the same unit, if it has any.
         unit: "mm", "cm", "m", "um", or None if it is to be found from the size.
     """
 
-    mesh: TriMesh
+    mesh: TriMesh | RawMesh
     landmarks: MeasuredLandmarks | None = None
     unit: str | None = None
 
@@ -104,7 +105,7 @@ class FileJob:
     def load(self, source: SourceReader | None = None) -> RawScan:
         """Read both files."""
         unit = "m" if self.unit is None and self.path.suffix.lower() in _METRES else self.unit
-        mesh = read_mesh(self.path, unit="mm")  # as it is: the registration converts it
+        mesh = read_scan(self.path)
         found = None if self.landmarks is None else read_measured(self.landmarks, self.order)
         return RawScan(mesh, found, unit)
 

@@ -78,16 +78,26 @@ def read_mesh(path: Path | str, unit: Unit | None = None) -> TriMesh:
     path = Path(path)
     kind = _format_of(path)
     factor = _factor(unit, kind)
-    try:
-        raw = _read_raw(path, kind)
-        _refuse_nonsense(raw)
-    except BadMesh as error:
-        raise FileFormatError(f"{path}: {error}") from error
-    except (OSError, MemoryError) as error:
-        raise FileFormatError(f"{path}: cannot be read ({error})") from error
+    raw = _checked(path, kind, _refuse_nonsense)
     vertices = raw.vertices.astype(np.float64) * factor
     uv = None if raw.uv is None else raw.uv.astype(np.float64)
     return TriMesh(vertices=vertices, faces=raw.faces, uv=uv)
+
+
+def read_scan(path: Path | str) -> RawMesh:
+    """Read a raw scan as it is: in its own unit, with triangles or without, with holes of NaN.
+
+    ``prepare_scan`` and ``register`` take what it gives, clean it and find the unit.
+
+    Args:
+        path: as for ``read_mesh``.
+
+    Raises:
+        FileFormatError: as for ``read_mesh``, but for missing faces and values that are not
+            finite.
+    """
+    path = Path(path)
+    return _checked(path, _format_of(path), _refuse_missing_vertices)
 
 
 def write_mesh(path: Path | str, mesh: TriMesh, unit: Unit | None = None) -> None:
@@ -178,16 +188,32 @@ def _read_raw(path: Path, kind: str) -> RawMesh:
     return _READERS[kind](content)
 
 
+def _checked(path: Path, kind: str, refuse: Callable[[RawMesh], None]) -> RawMesh:
+    """The file's arrays, unless ``refuse`` has a reason not to take them."""
+    try:
+        raw = _read_raw(path, kind)
+        refuse(raw)
+    except BadMesh as error:
+        raise FileFormatError(f"{path}: {error}") from error
+    except (OSError, MemoryError) as error:
+        raise FileFormatError(f"{path}: cannot be read ({error})") from error
+    return raw
+
+
 def _refuse_nonsense(raw: RawMesh) -> None:
-    count = len(raw.vertices)
-    if count == 0:
-        raise BadMesh("has no vertices")
+    _refuse_missing_vertices(raw)
     if len(raw.faces) == 0:
         raise BadMesh("has no faces; a point cloud is not a mesh")
     finite = np.isfinite(raw.vertices).all(axis=1)
     if not finite.all():
         first = int(np.argmin(finite))
         raise BadMesh(f"{int((~finite).sum()):,} vertices are not finite (first: {first:,})")
+
+
+def _refuse_missing_vertices(raw: RawMesh) -> None:
+    count = len(raw.vertices)
+    if count == 0:
+        raise BadMesh("has no vertices")
     outside = ((raw.faces < 0) | (raw.faces >= count)).any(axis=1)
     if outside.any():
         first = int(np.argmax(outside))

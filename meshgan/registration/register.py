@@ -13,6 +13,7 @@ from meshgan.arrays import VertexIds, Vertices
 from meshgan.data.importers.base import MeasuredLandmarks
 from meshgan.data.landmark_check import check_landmark_order
 from meshgan.data.landmark_orders import landmark_order, match_sets, order_names
+from meshgan.data.mesh_formats.raw import RawMesh
 from meshgan.data.template import Template
 from meshgan.geometry.alignment import Similarity, procrustes
 from meshgan.geometry.folds import folded_faces
@@ -45,11 +46,16 @@ class RegisterSettings:
     predicted_weight: float = 0.02
     """How much a predicted landmark counts beside a measured one."""
     good_rms_mm: float = 1.5
-    """A scan-to-mesh distance above this is poor."""
+    """A scan-to-mesh distance above this is poor: the RMS, which a few spikes spoil, and also the
+    distance below which 95 % of the points stay."""
     good_coverage: float = 0.6
     """A smaller share of the template on the scan is poor."""
     good_landmark_mm: float = 6.0
     """Measured landmarks farther than this from the mesh's own are poor."""
+
+    def is_near(self, quality: Quality) -> bool:
+        """The mesh lies on the scan as well as ``good_rms_mm`` asks."""
+        return min(quality.rms_mm, quality.p95_mm) <= self.good_rms_mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +114,7 @@ class Registration:
 
 
 def register(
-    scan: TriMesh | Scan,
+    scan: TriMesh | RawMesh | Scan,
     template: Template,
     landmarks: MeasuredLandmarks | None = None,
     *,
@@ -118,7 +124,7 @@ def register(
     """Bring a template onto a raw scan; for many scans make one ``Registrar`` and keep it.
 
     Args:
-        scan: any triangles, in any pose.
+        scan: any triangles, or points alone (``read_scan``), in any pose.
         template: what to bend; needs landmarks (at least the set "ibug68" for scans without).
         landmarks: measured on the scan, in its unit; None: they are predicted.
         unit: of the scan, "mm", "cm", "m" or "um"; found from its size if None.
@@ -159,7 +165,7 @@ class Registrar:
 
     def register(
         self,
-        scan: TriMesh | Scan,
+        scan: TriMesh | RawMesh | Scan,
         landmarks: MeasuredLandmarks | None = None,
         *,
         unit: str | None = None,
@@ -274,8 +280,11 @@ class Registrar:
                 f"{quality.coverage:.0%} of the template lie on the scan, expected "
                 f"{limits.good_coverage:.0%}"
             )
-        if not quality.rms_mm <= limits.good_rms_mm:
-            wrong.append(f"RMS {quality.rms_mm:.2f} mm, expected {limits.good_rms_mm:.2f}")
+        if not limits.is_near(quality):
+            wrong.append(
+                f"RMS {quality.rms_mm:.2f} mm and 95 % within {quality.p95_mm:.2f} mm, expected "
+                f"{limits.good_rms_mm:.2f}"
+            )
         if quality.landmark_mm > limits.good_landmark_mm:
             wrong.append(
                 f"landmarks {quality.landmark_mm:.1f} mm off, expected "

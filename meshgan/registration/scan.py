@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from meshgan.arrays import Faces, Vertices
+from meshgan.data.mesh_formats.raw import RawMesh
 from meshgan.errors import ShapeError
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.mesh import TriMesh
@@ -29,6 +30,10 @@ FEWEST_POINTS = 200
 SMALLEST_PIECE = 0.003  # share of the area; smaller pieces are dropped
 WHOLE = 0.5  # pieces are dropped only beside one that has this share of the area
 MM_PER_NORMAL = 10.0
+INSIDE_OUT = (
+    "its triangles faced inwards and were turned; a mirrored scan looks the same, only landmarks "
+    "tell the two apart"
+)
 CLEARLY = 0.1  # how far from balanced the direction of the normals must be
 
 
@@ -92,12 +97,12 @@ class Scan:
             self.source_ids,
             self.unit,
             self.status,
-            (*self.notes, "its triangles faced inwards and were turned"),
+            (*self.notes, INSIDE_OUT),
         )
 
 
 def prepare_scan(
-    scan: TriMesh | Float[np.ndarray, "V 3"],
+    scan: TriMesh | RawMesh | Float[np.ndarray, "V 3"],
     faces: Int[np.ndarray, "F 3"] | None = None,
     unit: str | None = None,
 ) -> Scan:
@@ -108,7 +113,7 @@ def prepare_scan(
     outwards. Points without triangles get a surface of their own. All of it is told in ``notes``.
 
     Args:
-        scan: a mesh, or vertices (V, 3) that may hold NaN.
+        scan: a mesh, what ``read_scan`` gives, or vertices (V, 3); they may hold NaN.
         faces: triangles (F, 3), with vertices only; none for a point cloud.
         unit: "mm", "cm", "m", "um" as stated by the source; None if unknown. A stated unit that
             makes no face of the scan gives way to one that does, and the notes say so.
@@ -117,7 +122,7 @@ def prepare_scan(
         InputError: the unit is not known, or a face names a vertex that does not exist.
         ShapeError: triangles given twice.
     """
-    if isinstance(scan, TriMesh):
+    if isinstance(scan, TriMesh | RawMesh):
         if faces is not None:
             raise ShapeError("prepare_scan: triangles beside a mesh, which has its own")
         scan, faces = scan.vertices, scan.faces
@@ -211,7 +216,7 @@ def _facing_outwards(vertices: Vertices, faces: Faces, notes: list[str]) -> Face
     """All triangles turned if the surface bulges the other way."""
     bulge = _bulge(vertices, faces)
     if bulge.sum() < -CLEARLY * np.abs(bulge).sum():
-        notes.append("its triangles faced inwards and were turned")
+        notes.append(INSIDE_OUT)
         return np.ascontiguousarray(faces[:, ::-1])
     return faces
 

@@ -233,8 +233,7 @@ def _registration(
 def _judged(registrar: Registrar, quality: Quality, told: str) -> tuple[str, str]:
     limits = registrar.settings
     message = f"RMS {quality.rms_mm:.2f} mm, {quality.coverage:.0%} covered"
-    near = min(quality.rms_mm, quality.p95_mm) <= limits.good_rms_mm  # spikes alone spoil the RMS
-    good = quality.coverage >= limits.good_coverage and near
+    good = quality.coverage >= limits.good_coverage and limits.is_near(quality)
     return "ok" if good else "poor", f"{message}; {told}" if told else message
 
 

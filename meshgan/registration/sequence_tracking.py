@@ -11,6 +11,7 @@ from jaxtyping import Float
 from meshgan.arrays import VertexIds, Vertices
 from meshgan.data.importers.base import MeasuredLandmarks
 from meshgan.data.landmark_orders import match_sets
+from meshgan.data.mesh_formats.raw import RawMesh
 from meshgan.errors import InputError, MeshGANError
 from meshgan.geometry.alignment import Similarity, procrustes
 from meshgan.geometry.mesh import TriMesh
@@ -22,7 +23,7 @@ from meshgan.reporting import progress
 
 log = logging.getLogger(__name__)
 
-Frame = TriMesh | Scan | Callable[[], TriMesh | Scan]
+Frame = TriMesh | RawMesh | Scan | Callable[[], TriMesh | RawMesh | Scan]
 
 SAMPLED_POINTS = 10_000  # scan points kept of each frame, to judge the final mesh by
 CLEAR_MOTION_MM = 3.0  # a head that moves less from frame to frame is expected where it was

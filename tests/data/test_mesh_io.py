@@ -12,7 +12,14 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshgan.data.mesh_io import MILLIMETRES, guess_unit, read_mesh, unit_of_length, write_mesh
+from meshgan.data.mesh_io import (
+    MILLIMETRES,
+    guess_unit,
+    read_mesh,
+    read_scan,
+    unit_of_length,
+    write_mesh,
+)
 from meshgan.errors import FileFormatError, InputError, JobError
 from meshgan.geometry.mesh import TriMesh
 
@@ -486,3 +493,27 @@ def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         write_mesh(tmp_path / "a.obj", patch(seed=2))
     assert (tmp_path / "a.obj").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.obj"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "faces"),
+    [
+        ("gap", "3 1 0\n0 0 0\nnan nan nan\n0 1 0\n3 0 1 2\n", 1),
+        ("points", "3 0 0\n0 0 0\nnan nan nan\n0 1 0\n", 0),
+    ],
+)
+def test_scans_are_read_as_they_are(tmp_path, name, content, faces):
+    file = tmp_path / f"{name}.off"
+    file.write_text(f"OFF\n{content}")
+    scan = read_scan(file)
+    np.testing.assert_array_equal(scan.vertices, [[0, 0, 0], [np.nan] * 3, [0, 1, 0]])
+    assert scan.faces.shape == (faces, 3)
+    with pytest.raises(FileFormatError, match=r"not finite|point cloud"):
+        read_mesh(file)
+
+
+def test_a_scan_with_faces_of_nothing_is_refused(tmp_path):
+    file = tmp_path / "scan.off"
+    file.write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n")
+    with pytest.raises(FileFormatError, match="names vertices"):
+        read_scan(file)

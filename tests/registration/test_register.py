@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from meshgan.data.importers.base import MeasuredLandmarks
+from meshgan.data.mesh_formats.raw import RawMesh
 from meshgan.data.synthetic import open_source
 from meshgan.data.synthetic.scanner import ScanSettings, scan_face
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.mesh import TriMesh
-from meshgan.registration.quality import measure, scan_distances
+from meshgan.registration.quality import NOTHING, Quality, measure, scan_distances
 from meshgan.registration.register import RegisterSettings, Registrar
 
 SETTINGS = ScanSettings(faces=12_000)
@@ -146,6 +147,7 @@ def _sphere():
     ("mesh", "status"),
     [
         (lambda: TriMesh(np.eye(3)[:2], np.zeros((0, 3), np.int64)), "too_small"),
+        (lambda: RawMesh(np.full((900, 3), np.nan), np.arange(900).reshape(-1, 3)), "empty"),
         (lambda: TriMesh(np.ones((500, 3)), np.zeros((900, 3), np.int64)), "too_small"),
         (_sphere, "no_face"),
         (
@@ -156,13 +158,21 @@ def _sphere():
             "no_face",
         ),
     ],
-    ids=["two points", "no area", "sphere", "soup"],
+    ids=["two points", "all NaN", "no area", "sphere", "soup"],
 )
 def test_hopeless_scans_get_a_status(registrar, mesh, status):
     found = registrar.register(mesh())
     assert found.status == status, found.message
     assert found.message
     assert not found.usable
+
+
+def test_spikes_alone_make_no_fit_poor():
+    limits = RegisterSettings(good_rms_mm=1.5)
+    assert limits.is_near(Quality(1.9, 0.4, 0.9, 0, 1.0))
+    assert limits.is_near(Quality(1.2, 2.5, 0.9, 0, 1.0))
+    assert not limits.is_near(Quality(1.9, 3.1, 0.9, 0, 1.0))
+    assert not limits.is_near(NOTHING)
 
 
 def test_poor_fits_are_called_poor(source, scan):

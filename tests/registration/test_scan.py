@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from meshgan.errors import InputError, ShapeError
-from meshgan.registration.scan import prepare_scan
+from meshgan.registration.scan import INSIDE_OUT, prepare_scan
 from tests.registration.scans import ellipsoid
 
 
@@ -46,7 +46,7 @@ def test_a_wrong_unit_gives_way(ball):
 def test_turns_what_faces_inwards(ball):
     scan = prepare_scan(ball[0], ball[1][:, ::-1])
     assert_is_the_ball(scan)
-    assert scan.notes == ("its triangles faced inwards and were turned",)
+    assert scan.notes == (INSIDE_OUT,)
 
 
 def test_turns_single_triangles(ball):

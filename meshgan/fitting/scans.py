@@ -69,7 +69,7 @@ class ScanFit:
 def fit_scan(
     model: MeshModel,
     template: Template,
-    scan: TriMesh | Scan,
+    scan: TriMesh | RawMesh | Scan,
     landmarks: MeasuredLandmarks | None = None,
     regularisation: float | Mapping[str, float] = 1.0,
     scale: bool = False,

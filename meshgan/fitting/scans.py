@@ -12,6 +12,7 @@ from torch import Tensor
 
 from meshgan.arrays import Faces, VertexIds
 from meshgan.data.importers.base import MeasuredLandmarks
+from meshgan.data.mesh_formats.raw import RawMesh
 from meshgan.data.template import Template
 from meshgan.errors import InputError
 from meshgan.fitting.fit import Fit, summarise

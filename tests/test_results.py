@@ -31,8 +31,8 @@ def test_results_that_take_long_are_rendered_once_they_are_there(tmp_path, monke
     assert "| 136.2 | 58,000 | 7,900,000 |" in text
     assert "| 136.2 | 3.0 | 13 |" in text
     (line,) = [line for line in text.splitlines() if "rough |" in line and "2.50 |" in line]
-    assert line.count("|") == 9
-    assert "| (the paper) | 99.6 | 99.1 | 0.29 | 0.20 | 0.25 | 0.74 | – |" in text
+    assert line.count("|") == 11
+    assert "| (the paper) | 99.6 | 99.1 | 0.29 | 0.20 | 0.25 | 0.74 | – | – | – |" in text
 
 
 def test_every_result_names_its_command():

@@ -10,9 +10,9 @@ ABLATIONS = Table(
     "ablations",
     "What each loss does",
     "Models that start from random weights, as the paper's do: all losses, then one of them left "
-    "out. Div over the training data's own, Sp over the data's Div, as ratios carry over to other "
-    "data; below each row, the paper's on its data. Compare them with the first of them, not with "
-    "the best model.",
+    "out. Roughness and Div over the training data's own, Sp over the data's Div, as ratios carry "
+    "over to other data; found: by the known truth; below each row, the paper's on its data. "
+    "Compare them with the first of them, not with the best model.",
     (),
 )
 ORIGINS = Table(
@@ -30,6 +30,10 @@ TIMES = Table(
     (),
 )
 DEAR = ("decoupling", "companions", "reconstruction", "transfer")
+FOUND = {
+    "oracle_identity": "identity found (%)",
+    "oracle_expression": "expression found (%)",
+}
 OF_PAPER = {
     "random_start": "GAN",
     "without_regulariser": "without mesh regulariser",
@@ -54,9 +58,11 @@ def ablation_cells(result: Mapping[str, Any]) -> Cells:
         ours = [_relative(key, row.get(key), training, PERCENT) for key in shown]
         theirs = [_relative(key, paper[key], paper_data, 1.0) for key in shown]
         rough = row.get("ratios", {}).get("laplacian_residual")
-        body.append([row["title"], *ours, "–" if rough is None else f"{rough:.2f}"])
-        body.append(["(the paper)", *theirs, "–"])
-    return [[*head, "roughness"], *body]
+        ours.append("–" if rough is None else f"{rough:.2f}")
+        truth = [f"{PERCENT * row[key]:.1f}" if key in row else "–" for key in FOUND]
+        body.append([row["title"], *ours, *truth])
+        body.append(["(the paper)", *theirs, "–", *("–" for _ in FOUND)])
+    return [[*head, "roughness", *FOUND.values()], *body]
 
 
 def _is_share(key: str) -> bool:

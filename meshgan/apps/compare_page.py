@@ -12,7 +12,7 @@ from meshgan.apps.compare_appendix import (
     origin_cells,
     time_cells,
 )
-from meshgan.apps.compare_pictures import charts, labelled_expressions, random_faces
+from meshgan.apps.compare_pictures import charts, labelled_expressions, random_faces, transfer_map
 from meshgan.apps.compare_table import (
     CONTROLS,
     PAPER,
@@ -70,14 +70,15 @@ def write_comparison(
         TIMES: time_cells(result),
         PAPERS_OWN: _paper_table(),
     }
-    pictures = _sheets(contenders)
+    pictures = _sheets(contenders, result)
     pictures.update(
         {name: (title, "", picture, picture) for name, (title, picture) in charts(result).items()}
     )
     sections = _parts(tables)
     for name, (title, text, shown, saved) in pictures.items():
         save_png(saved, out / "pictures" / f"{name}.png")
-        sections.append(Part(name, title, inline_picture(shown), text))
+        content = f'<img alt="{title}" width="{shown.width}" src="{inline_picture(shown)}">'
+        sections.append(Part(name, title, content, text))
     sections += _parts(appendix)
     settings = result["settings"]
     made = {**settings, "seconds": result["seconds"], "not available": result["not_available"]}
@@ -98,7 +99,9 @@ def _parts(tables: Mapping[Table, Cells]) -> list[Part]:
     ]
 
 
-def _sheets(contenders: Sequence[Contender]) -> dict[str, tuple[str, str, Any, Any]]:
+def _sheets(
+    contenders: Sequence[Contender], result: Mapping[str, Any]
+) -> dict[str, tuple[str, str, Any, Any]]:
     """Pictures by name: title, text, as shown on the page, as saved."""
     faces = {one.title: FaceModel.load(one.run) for one in contenders}
     if not faces:
@@ -108,6 +111,7 @@ def _sheets(contenders: Sequence[Contender]) -> dict[str, tuple[str, str, Any, A
     sheets: dict[str, Sheet | None] = {
         "random_faces": random_faces(models, paint),
         "expressions": labelled_expressions(models, paint),
+        "transfer_map": transfer_map(result, next(iter(faces.values())).template.mesh),
     }
     return {
         name: (sheet.title, sheet.subtitle, sheet.draw(heading=False), sheet.draw())

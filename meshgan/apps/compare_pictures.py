@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from meshgan.apps.measures import BY_VERTEX
+from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import MeshModel
 from meshgan.pictures.camera import Frame, frame_faces
 from meshgan.pictures.plots import bar_chart, line_chart
-from meshgan.pictures.render import render_faces
-from meshgan.pictures.sheet import Sheet
+from meshgan.pictures.render import render_displacements, render_faces
+from meshgan.pictures.sheet import Sheet, colour_legend
 from meshgan.seeding import torch_generator
 
 Models = Mapping[str, MeshModel]
@@ -88,6 +90,37 @@ def charts(result: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
         if bars:
             found[name] = (title, bar_chart(bars, y_label=unit, size_in=(11.0, 3.8)))
     return found
+
+
+def transfer_map(result: Mapping[str, Any], template: TriMesh) -> Sheet | None:
+    """Where on the face expression transfer errs, one face per model; None if nobody knows.
+
+    Args:
+        result: of ``apps.compare.compare``.
+        template: the surface that is coloured.
+    """
+    rows = {row["title"]: row for row in result["rows"]}
+    rows["true displacement of another person"] = result["data"]["fresh"]
+    errors = {
+        title: np.asarray(row["details"]["transfer"][BY_VERTEX], dtype=np.float32)
+        for title, row in rows.items()
+        if BY_VERTEX in row.get("details", {}).get("transfer", {})
+    }
+    if not errors:
+        return None
+    largest = max(0.1, float(np.quantile(np.concatenate(list(errors.values())), 0.98).round(1)))
+    vertices = np.repeat(template.vertices[None], len(errors), axis=0)
+    moved = vertices.copy()
+    moved[..., 2] += np.stack(list(errors.values()))  # as far away as the error is large
+    pictures = render_displacements(moved, vertices, template.faces, largest, SIZE_PX)
+    return Sheet(
+        [list(pictures)],
+        "Where transfer errs",
+        (),
+        list(errors),
+        "Mean error of each vertex when an expression is brought to another person.",
+        colour_legend(largest, "mean error"),
+    )
 
 
 def _limits(fresh: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from meshgan.apps.reconstruction import reconstruction_table
 from meshgan.apps.yardstick import GRID, SampledModel, Yardstick
@@ -32,6 +34,7 @@ from meshgan.evaluation.transfer_error import (
 from meshgan.fitting.meshes import fit_meshes
 from meshgan.training.tasks.embedding_batches import LabelledFaces
 
+BY_VERTEX = "vertices"  # mean error of each vertex, mm, among the details of a transfer
 THIS = "model"  # a table of one model needs a name for it
 
 
@@ -217,19 +220,23 @@ def _transfer(model: SampledModel, yard: Yardstick) -> Findings:
 
 def _transfer_of_additive(yard: Yardstick) -> Findings:
     """Adding the true displacement of one person to another: no model, yet not the truth."""
-    cases = yard.transfers
-    found = _by_region(transfer_errors(cases.additive(), cases.truth, yard.regions))
+    found = _transferred(yard.transfers.additive(), yard)
     assert yard.source is not None  # a need
     left = source_interaction(yard.source, yard.regions, seed=yard.seed)
     numbers = {f"interaction_{region}": one.mean for region, one in left.items()}
     return Findings({**found.numbers, **numbers}, found.details)
 
 
-def _by_region(errors: Mapping[str, Any], name: str = "transfer") -> Findings:
-    return Findings(
-        {f"{name}_{region}": one.mean for region, one in errors.items()},
-        {region: {"percentile_95": one.percentile_95} for region, one in errors.items()},
-    )
+def _transferred(moved: Float[Tensor, "N V 3"], yard: Yardstick) -> Findings:
+    """Errors by region, and for a picture those of each vertex."""
+    truth = yard.transfers.truth
+    errors = transfer_errors(moved, truth, yard.regions)
+    each = (moved.cpu() - truth.cpu()).norm(dim=-1).mean(dim=0)
+    details: dict[str, Any] = {
+        region: {"percentile_95": one.percentile_95} for region, one in errors.items()
+    }
+    details[BY_VERTEX] = [round(float(value), 3) for value in each]
+    return Findings({f"transfer_{name}": one.mean for name, one in errors.items()}, details)
 
 
 def _fresh(yard: Yardstick) -> FaceCollection:

@@ -16,6 +16,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
 INK, QUIET = "#20242c", "#606874"
 DPI = 110
+MOST_LABELLED = 2.5  # bars per inch
 
 Curve = tuple[Sequence | np.ndarray, Sequence | np.ndarray]
 """The x and the y of a line, as many of each."""
@@ -108,7 +109,7 @@ def bar_chart(
     y_label: str = "",
     size_in: tuple[float, float] = (7.0, 3.2),
 ) -> Image.Image:
-    """Draw groups of bars, each with its value on top.
+    """Draw groups of bars, each with its value on top as long as there is room.
 
     Args:
         bars: series (one colour each) to category to value; a missing category leaves a gap.
@@ -128,8 +129,9 @@ def bar_chart(
         x = [categories.index(category) + (k - (len(bars) - 1) / 2) * width for category in series]
         colour = COLOURS[k % len(COLOURS)]
         drawn = axes.bar(x, list(series.values()), 0.92 * width, color=colour, label=name)
-        axes.bar_label(drawn, fmt="%.3g", fontsize=9, color=INK, padding=1)
-    axes.set_xticks(range(len(categories)), categories)
+        if len(bars) * len(categories) <= MOST_LABELLED * size_in[0]:
+            axes.bar_label(drawn, fmt="%.3g", fontsize=9, color=INK, padding=1)
+    axes.set_xticks(range(len(categories)), [name.replace("_", "\n") for name in categories])
     axes.margins(y=0.15)
     axes.set_ylabel(y_label, color=QUIET)
     _add_legend(axes, len(bars))

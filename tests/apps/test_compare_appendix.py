@@ -4,6 +4,8 @@ import pytest
 
 from meshgan.apps.compare_appendix import ablation_cells, origin_cells, time_cells
 
+FOUND = ["identity found (%)", "expression found (%)"]
+
 
 def row(name, **numbers):
     return {
@@ -28,6 +30,7 @@ def result():
                 decoupling_identity=0.5,
                 diversity=2.5,
                 specificity=1.0,
+                oracle_identity=0.75,
                 ratios={"laplacian_residual": 1.25},
             ),
         ],
@@ -39,10 +42,10 @@ def result():
 
 def test_ablations_stand_above_the_papers_as_ratios(result):
     head, ours, paper = ablation_cells(result)
-    assert head == ["", "Dec-Id (%)", "Div", "Sp", "roughness"]
-    assert ours == ["WITHOUT_FEATURE_LOSS", "50.0", "0.50", "0.20", "1.25"]
+    assert head == ["", "Dec-Id (%)", "Div", "Sp", "roughness", *FOUND]
+    assert ours == ["WITHOUT_FEATURE_LOSS", "50.0", "0.50", "0.20", "1.25", "75.0", "–"]
     # Table 1 of the paper: 96.0; 4.47 of 4.89; 2.00 of 4.89
-    assert paper == ["(the paper)", "96.0", "0.91", "0.41", "–"]
+    assert paper == ["(the paper)", "96.0", "0.91", "0.41", "–", "–", "–"]
 
 
 def test_no_ablation_no_table(result):

@@ -8,7 +8,7 @@ import tyro
 
 from meshgan.cli.command import Command, Summary
 
-Benchmark = Literal["train", "geometry", "uv", "specificity", "io", "register", "render"]
+Benchmark = Literal["train", "geometry", "uv", "specificity", "io", "register", "render", "view"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from meshgan.geometry.normals import face_normals, vertex_normals
+from meshgan.geometry.normals import SteadyNormals, face_normals, vertex_normals
 from tests.geometry import shapes
 
 
@@ -49,3 +49,19 @@ def test_vertex_without_face_has_none():
 def test_gradient():
     vertices, faces = tensors(shapes.hill(5)[0])
     assert torch.autograd.gradcheck(lambda v: vertex_normals(v, faces), vertices.requires_grad_())
+
+
+def test_one_mesh_after_the_other_agrees_with_batches():
+    mesh = shapes.torus(30, 20)
+    normals = SteadyNormals(mesh.faces, mesh.vertex_count)
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        vertices = (mesh.vertices + rng.normal(0, 0.02, mesh.vertices.shape)).astype(np.float32)
+        plain = vertex_normals(torch.from_numpy(vertices)[None], torch.from_numpy(mesh.faces))[0]
+        np.testing.assert_allclose(normals(vertices), plain.numpy(), atol=1e-5)
+
+
+def test_one_mesh_with_a_vertex_without_face():
+    normals = SteadyNormals(np.array([[0, 1, 2]]), 4)
+    found = normals(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5]], dtype=np.float32))
+    assert found.tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]]

@@ -35,8 +35,7 @@ docs: $(READY)  ## the documentation as web pages in docs/_build
 results: $(READY)  ## the README's numbers, measured on this machine after make demo
 	$(BIN)/python tools/make_results.py --demo $(OUT) --bench
 
-viewer: $(READY)  ## what the Open3D viewer needs, system libraries included where allowed
-	$(PIP) --editable .[viewer]
+viewer: $(READY)  ## what meshgan view needs, system libraries included where allowed
 	sh tools/install_viewer_libraries.sh
 
 $(READY): pyproject.toml tools/constraints.txt

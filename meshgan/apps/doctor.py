@@ -4,14 +4,17 @@ import importlib.util
 import os
 import platform
 import shutil
-import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from meshgan.apps.open3d_probe import (
+    display_problem,
+    import_problem,
+    installed_version,
+    offscreen_problem,
+)
+
 REQUIRED = ("numpy", "scipy", "torch", "lightning-fabric", "libigl", "trimesh", "anny")
-OPEN3D_LIBRARIES = ("libgl1", "libegl1", "libusb-1.0-0", "libvulkan1", "mesa-vulkan-drivers")
-APT = "apt-get install -y --no-install-recommends"
 
 
 def examine() -> dict[str, Any]:
@@ -28,6 +31,7 @@ def examine() -> dict[str, Any]:
         "gpu": _gpu(),
         "cache": _cache(),
         "open3d": _open3d(),
+        "open3d_drawing": _open3d_drawing(),
         "pytorch3d": _pytorch3d(),
     }
     return {"ok": all(check["state"] != "missing" for check in checks.values()), "checks": checks}
@@ -82,16 +86,17 @@ def _cache() -> dict[str, str]:
 
 
 def _open3d() -> dict[str, str]:
-    if importlib.util.find_spec("open3d") is None:
-        return _check("optional", "not installed (viewer only); run: pip install 'meshgan[viewer]'")
-    # A missing system library can abort the process, so the import is tried in another one.
-    trial = subprocess.run(
-        [sys.executable, "-c", "import open3d"], capture_output=True, text=True, check=False
-    )
-    if trial.returncode == 0:
-        return _check("ok", version("open3d"))
-    reason = trial.stderr.strip().splitlines()[-1] if trial.stderr.strip() else "import failed"
-    return _check("optional", f"{reason}; run: {APT} {' '.join(OPEN3D_LIBRARIES)}")
+    problem = import_problem()
+    if problem:
+        return _check("optional", f"viewer only: {problem}")
+    return _check("ok", installed_version())
+
+
+def _open3d_drawing() -> dict[str, str]:
+    problem = offscreen_problem()
+    if problem:
+        return _check("optional", f"no Open3D window or picture: {problem}")
+    return _check("ok", display_problem() or "pictures and windows")
 
 
 def _pytorch3d() -> dict[str, str]:

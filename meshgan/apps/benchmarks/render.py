@@ -1,6 +1,5 @@
 """``bench render``: normal maps by the Warp kernels beside the exact z-buffer in plain torch."""
 
-import importlib.util
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from meshgan import seeding
 from meshgan.apps.benchmarks.disk import delaunay_disk
 from meshgan.apps.benchmarks.timing import alternate
+from meshgan.apps.open3d_probe import import_problem
 from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.visibility_backend import warp_visibility
 from meshgan.pictures.normal_maps import NormalMaps
@@ -65,7 +65,7 @@ def _finish(images: Tensor) -> None:
 
 
 def _embree_ms(maps: NormalMaps, vertices: Float[Tensor, "B V 3"]) -> float | None:
-    if importlib.util.find_spec("open3d") is None:
+    if import_problem():
         return None
     from open3d import core
     from open3d.t.geometry import RaycastingScene, TriangleMesh

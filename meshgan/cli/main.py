@@ -36,6 +36,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
         "weights": "meshgan.cli.arkit:Weights",
         "drive": "meshgan.cli.arkit:Drive",
     },
+    "view": "meshgan.cli.view:View",
     "baseline": "meshgan.cli.compare:Baseline",
     "evaluate": "meshgan.cli.evaluate:Evaluate",
     "compare": "meshgan.cli.compare:Compare",

@@ -1,0 +1,1 @@
+"""The Open3D window; nothing outside this folder draws with Open3D."""

@@ -20,6 +20,7 @@ from meshgan.data.mesh_io import FORMATS, read_mesh, write_mesh
 from meshgan.data.npz import read_npz
 from meshgan.data.weight_files import ARKIT_NAMES, WeightTrack, read_weights, write_weights
 from meshgan.editing.arkit import ArkitFace, source_of
+from meshgan.editing.head import hold_head, skull_weights
 from meshgan.editing.morphs import PEOPLE, at_rest, decoded
 from meshgan.errors import InputError
 from meshgan.fitting.held import HeldCodes
@@ -135,20 +136,23 @@ def drive_arkit(
     model = run if isinstance(run, FaceModel) else FaceModel.load(run)
     source = source_of(model.template)
     track = read_weights(weights, fps)
-    person = None if neutral is not None else choose_codes(model, codes, row, seed, labels or {})
-    if person is None:
-        if codes is not None or seed is not None or labels:
-            raise InputError("neutral: a mesh is the person already; leave codes, seed and label")
-        rest = _mesh(model, neutral)
-    else:
+    if neutral is None:
+        person = choose_codes(model, codes, row, seed, labels or {})
         person = at_rest(model.model, {name: code[:1] for name, code in person.items()})
         rest = decoded(model.model, person)[0]
+    elif codes is not None or seed is not None or labels:
+        raise InputError("neutral: a mesh is the person already; leave codes, seed and label")
+    else:
+        person, rest = None, _mesh(model, neutral)
     face = ArkitFace(source, rest)
     mesh = model.template.mesh.with_vertices(face.neutral)
+    skull = skull_weights(model.template)
     said: dict[str, Any] = {"frames": len(track.weights), "actions": _used(track, face.absent)}
     if kind == "glb" and not through_model:
         moving = [k for k, name in enumerate(ARKIT_NAMES) if name not in face.absent]
-        targets = {ARKIT_NAMES[k]: face.shapes[k] for k in moving}
+        posed = hold_head(face.neutral + face.shapes[moving], face.neutral, skull)
+        shapes = posed - face.neutral
+        targets = {ARKIT_NAMES[k]: shape for k, shape in zip(moving, shapes, strict=True)}
         animation = MorphAnimation(track.times_s, track.weights[:, moving], "arkit")
         colours = paint_template(model.template)
         write_morph_glb(out, mesh, targets, animation=animation, colours=colours)
@@ -161,6 +165,7 @@ def drive_arkit(
             write_codes(out, driven)
             return {**said, "file": str(out)}
         vertices = decoded(model.model, driven)
+    vertices = hold_head(vertices, face.neutral, skull)
     if kind in ("pc2", ""):
         return {**said, **write_sequence(out, mesh, vertices, file_format)}
     if len(vertices) > 1:

@@ -1,6 +1,7 @@
 """Take a model, a face or a sequence to other programs: one plain function per kind of file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from meshgan.data.mesh_formats.pc2 import PointCache, write_pc2
 from meshgan.data.mesh_io import FORMATS, write_mesh
 from meshgan.data.weight_files import ARKIT_NAMES
 from meshgan.editing.arkit import ArkitFace, source_of
+from meshgan.editing.head import hold_head, skull_weights
 from meshgan.editing.morphs import (
     PEOPLE,
     MorphTarget,
@@ -151,6 +153,8 @@ def morph_targets(
 ) -> list[MorphTarget]:
     """The targets of a resting face: labelled faces first, then directions, then ARKit's actions.
 
+    Expressions leave the head where it is (``editing.head``).
+
     Raises:
         InputError: an unknown kind, or ARKit's actions on a template that does not have them.
     """
@@ -175,7 +179,22 @@ def morph_targets(
         ]
     if not found:
         raise InputError("targets: none left; the model has no labels but its people's")
-    return found
+    return _with_still_head(model, face, found)
+
+
+def _with_still_head(
+    model: FaceModel, face: TriMesh, targets: Sequence[MorphTarget]
+) -> list[MorphTarget]:
+    """Whoever it is, the head stays where it is while the face moves."""
+    weights = skull_weights(model.template)
+    moving = [k for k, target in enumerate(targets) if target.factor != PEOPLE]
+    moves = [targets[k].displacement for k in moving]
+    result = list(targets)
+    if moving:
+        held = hold_head(face.vertices + np.stack(moves), face.vertices, weights)
+        for k, shown in zip(moving, held, strict=True):
+            result[k] = replace(targets[k], displacement=shown - face.vertices)
+    return result
 
 
 def write_sequence(

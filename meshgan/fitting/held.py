@@ -1,5 +1,7 @@
 """A model some of whose codes are known: a fit finds the others."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -17,10 +19,12 @@ class HeldCodes:
 
     def __init__(self, model: MeshModel, held: Codes) -> None:
         self.model, self.held = model, held
-        self.code_sizes = {
+        self.code_sizes: Mapping[str, int] = {
             name: size for name, size in model.code_sizes.items() if name not in held
         }
-        self.factors = {name: labels for name, labels in model.factors.items() if name not in held}
+        self.factors: Mapping[str, tuple[str, ...]] = {
+            name: labels for name, labels in model.factors.items() if name not in held
+        }
         self.template_vertices, self.faces = model.template_vertices, model.faces
         self.linear_codes = tuple(
             name for name in getattr(model, "linear_codes", ()) if name not in held

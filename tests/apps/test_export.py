@@ -13,6 +13,7 @@ from meshgan.data.mesh_formats.morph_glb import read_morph_glb
 from meshgan.data.mesh_formats.pc2 import read_pc2
 from meshgan.data.mesh_io import read_mesh
 from meshgan.errors import InputError
+from meshgan.geometry.alignment import procrustes
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,9 @@ def test_glb_adds_up_to_the_models_labelled_faces(model, tmp_path):
         person["expression"] = model.label_code("expression", label)
         wanted = model.decode(person)[0].numpy()
         found = back.mesh.vertices + back.targets[label]
-        np.testing.assert_allclose(found, wanted, atol=1e-3)
+        assert np.abs(back.targets[label][back.mesh.vertices[:, 1].argmax()]).max() < 1
+        found = procrustes(found, wanted.astype(float)).apply(found)  # the head stays where it is
+        np.testing.assert_allclose(found, wanted, atol=2e-3)
     person["expression"] = model.label_code("expression", "neutral")
     np.testing.assert_allclose(back.mesh.vertices, model.decode(person)[0].numpy(), atol=1e-3)
 

@@ -210,10 +210,7 @@ def _transfer(model: SampledModel, yard: Yardstick) -> Findings:
     moved = model_transfers(
         model.model, yard.transfers, {"transfer": PAIR, "rest_transfer": FROM_REST}
     )
-    found = [
-        _by_region(transfer_errors(faces, yard.transfers.truth, yard.regions), way)
-        for way, faces in moved.items()
-    ]
+    found = [_transferred(faces, yard, way) for way, faces in moved.items()]
     numbers = {name: one for part in found for name, one in part.numbers.items()}
     return Findings(numbers, found[0].details)
 
@@ -227,7 +224,9 @@ def _transfer_of_additive(yard: Yardstick) -> Findings:
     return Findings({**found.numbers, **numbers}, found.details)
 
 
-def _transferred(moved: Float[Tensor, "N V 3"], yard: Yardstick) -> Findings:
+def _transferred(
+    moved: Float[Tensor, "N V 3"], yard: Yardstick, name: str = "transfer"
+) -> Findings:
     """Errors by region, and for a picture those of each vertex."""
     truth = yard.transfers.truth
     errors = transfer_errors(moved, truth, yard.regions)
@@ -236,7 +235,7 @@ def _transferred(moved: Float[Tensor, "N V 3"], yard: Yardstick) -> Findings:
         region: {"percentile_95": one.percentile_95} for region, one in errors.items()
     }
     details[BY_VERTEX] = [round(float(value), 3) for value in each]
-    return Findings({f"transfer_{name}": one.mean for name, one in errors.items()}, details)
+    return Findings({f"{name}_{region}": one.mean for region, one in errors.items()}, details)
 
 
 def _fresh(yard: Yardstick) -> FaceCollection:

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from meshgan.apps.evaluate import evaluate
+from meshgan.apps.evaluate import evaluate, score, score_data
 from meshgan.apps.evaluate_run import evaluate_run
 from meshgan.apps.oracle_source import default_source, find_source
+from meshgan.apps.yardstick import Yardstick
 from meshgan.cli.evaluate import Evaluate
 from meshgan.data.store import Store
 from meshgan.data.synthetic.source import FaceSource
@@ -66,6 +67,20 @@ def test_only_what_was_asked_for(model, store):
     assert found["training"] == {}
     assert found["ratios"] == {}
     assert found["specificity"] > 0
+
+
+def test_transfer_is_told_by_region_and_by_vertex(model, store):
+    """Two ways of a model, and adding true displacements: exact where all is additive."""
+    surface = (model.template_vertices, model.faces)
+    regions = {"mouth": np.arange(5)}
+    yardstick = Yardstick(store, surface, source=LinearSource(model), regions=regions)
+    data = score_data(yardstick, ["transfer"])
+    assert data.fresh.numbers["transfer_mouth"].mean == pytest.approx(0, abs=1e-4)
+    found = score(model, yardstick, ["transfer"], data)
+    assert {"transfer_all", "transfer_mouth", "rest_transfer_all"} <= found.keys()
+    by_vertex = found["details"]["transfer"]["vertices"]
+    assert np.mean(by_vertex) == pytest.approx(found["transfer_all"], abs=1e-3)
+    assert np.mean(by_vertex[:5]) == pytest.approx(found["transfer_mouth"], abs=1e-3)
 
 
 def test_refuses_unknown_and_missing_metrics(model, store):

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from meshgan.apps.controls import control_models
 from meshgan.apps.evaluate import ALL_METRICS, DataScores, Scores, check_metrics, score, score_data
 from meshgan.apps.evaluate_run import JUDGES, make_yardstick
 from meshgan.apps.face_model import FaceModel
+from meshgan.apps.measures import MEASURES
 from meshgan.apps.prepare import held_out_part, training_part
 from meshgan.apps.yardstick import Yardstick
 from meshgan.data.store import Store
@@ -172,14 +174,14 @@ class _Records:
         weights = checksum(folder.weights_file)
         ablation = contender.group == "ablation"
         wanted = [n for n in self.metrics if not ablation or n in ABLATION_METRICS]
-        key = self._key(weights, wanted)
-
-        def measure() -> dict[str, Any]:
-            log.info("scoring %s", contender.title)
-            model = FaceModel.load(contender.run).model
-            return score(model, self.yardstick, self._fitting(model, wanted), data)
-
-        found = self._kept(contender.name, key, measure)
+        found = self._scores(
+            contender.name,
+            contender.title,
+            weights,
+            lambda: FaceModel.load(contender.run).model,
+            wanted,
+            data,
+        )
         made = dict(read_json(folder.provenance_file))
         return {
             "name": contender.name,
@@ -203,22 +205,41 @@ class _Records:
         wanted = [name for name in CONTROL_METRICS if name in self.metrics]
         rows = []
         for control in control_models(contenders, self.yardstick) if wanted else []:
-            key = self._key(control.key, wanted)
-
-            def measure(control=control) -> dict[str, Any]:
-                log.info("scoring %s", control.title)
-                model = control.make()
-                return score(model, self.yardstick, self._fitting(model, wanted), data)
-
-            found = self._kept(f"control_{control.name}", key, measure)
+            name = f"control_{control.name}"
+            found = self._scores(name, control.title, control.key, control.make, wanted, data)
             about = {"name": control.name, "title": control.title, "group": "control"}
             rows.append({**about, "expected": control.expected, **found})
         return rows
 
-    def _fitting(self, model: MeshModel, metrics: Sequence[str]) -> list[str]:
-        from meshgan.apps.measures import MEASURES
+    def _scores(
+        self,
+        name: str,
+        title: str,
+        what: str,
+        make: Callable[[], MeshModel],
+        metrics: Sequence[str],
+        data: DataScores,
+    ) -> dict[str, Any]:
+        """Each metric kept by itself: a comparison that is stopped has lost one at most."""
+        made: list[MeshModel] = []  # only if something is left to measure
 
-        return [name for name in metrics if set(MEASURES[name].factors) <= set(model.factors)]
+        def measure(metric: str) -> dict[str, Any]:
+            if not made:
+                log.info("scoring %s", title)
+                made.append(make())
+            able = set(MEASURES[metric].factors) <= set(made[0].factors)
+            return score(made[0], self.yardstick, [metric], data) if able else {}
+
+        together: dict[str, Any] = {}
+        for metric in metrics:
+            key = self._key(what, [metric])
+            found = self._kept(f"{name}/{metric}", key, partial(measure, metric))
+            for entry, value in found.items():
+                nested = isinstance(value, dict)
+                together[entry] = {**together.get(entry, {}), **value} if nested else value
+        if together:
+            together["settings"]["metrics"] = list(together["seconds"])
+        return together
 
     def _key(self, what: str, metrics: Sequence[str]) -> str:
         everything = {**self.common, "of": what, "metrics": list(metrics)}

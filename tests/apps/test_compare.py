@@ -6,6 +6,7 @@ import pytest
 
 from meshgan.apps.compare import Comparison, compare
 from meshgan.apps.contenders import given_contenders, standard_contenders, train_contender
+from meshgan.apps.evaluate import score
 from meshgan.errors import InputError
 from meshgan.files import read_json, write_json
 
@@ -75,9 +76,28 @@ def test_what_is_measured_is_kept(compared, domes, dome_run, monkeypatch):
         compare(asked(domes, out, runs=(dome_run,), pairs=41))
 
 
+def test_each_metric_is_kept_by_itself(compared, domes, dome_run, monkeypatch):
+    """Stopped in the third metric: the first two are not measured again."""
+    result, out = compared
+    import meshgan.apps.compare as module
+
+    (out / "results" / "run" / "quality.json").unlink()
+    asked_for = []
+
+    def count(model, yardstick, metrics, data):
+        asked_for.extend(metrics)
+        return score(model, yardstick, metrics, data)
+
+    monkeypatch.setattr(module, "score", count)
+    again = compare(asked(domes, out, runs=(dome_run,)))
+    assert asked_for == ["quality"]
+    assert again["rows"][0]["interval"] == result["rows"][0]["interval"]
+    assert set(again["rows"][0]["seconds"]) == set(METRICS)
+
+
 def test_a_damaged_or_foreign_result_is_measured_again(compared, domes, dome_run):
     result, out = compared
-    file = out / "results" / "run.json"
+    file = out / "results" / "run" / "specificity.json"
     for spoil in (lambda: file.write_text("{"), lambda: write_json(file, {"key": "another"})):
         spoil()
         (row,) = compare(asked(domes, out, runs=(dome_run,)))["rows"]

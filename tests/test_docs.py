@@ -43,7 +43,10 @@ def test_commands_parse(page, line):
     assert isinstance(parse(words[1:]), Command)
 
 
-@pytest.mark.parametrize("line", [line for _, line in commands() if line.startswith("meshgan tr")])
+TRAININGS = [line for _, line in commands() if line.startswith("meshgan train ")]
+
+
+@pytest.mark.parametrize("line", TRAININGS)
 def test_settings_in_the_pages_exist(line):
     from meshgan.apps.run_config import read_config
 

@@ -11,7 +11,10 @@ from torch import Tensor
 from meshgan import seeding
 from meshgan.data.importers.base import MeasuredLandmarks
 from meshgan.data.template import Template
-from meshgan.editing.arithmetic import check_factors, label_code
+from meshgan.editing.arithmetic import at_strength, check_factors, label_code
+from meshgan.editing.paths import Easing, PathKind, code_path
+from meshgan.editing.speech import phonemes_in_time, speech_codes
+from meshgan.editing.transfer import FaceLike, TransferSettings
 from meshgan.errors import FileFormatError, InputError, ShapeError
 from meshgan.files import read_json
 from meshgan.fitting.cameras import Camera
@@ -128,8 +131,7 @@ class FaceModel:
         labels: Mapping[str, str] | None = None,
     ) -> list[TriMesh]:
         """Random faces as meshes; arguments as for ``codes``."""
-        vertices = self.decode(self.codes(count, seed, fix, labels)).cpu().numpy()
-        return [self.template.mesh.with_vertices(face) for face in vertices]
+        return self._as_meshes(self.codes(count, seed, fix, labels))
 
     def fit_landmarks(
         self,
@@ -263,6 +265,111 @@ class FaceModel:
         """The fitted faces as meshes, where they were observed."""
         vertices = fit.vertices(self.model).cpu().numpy()
         return [self.template.mesh.with_vertices(face) for face in vertices]
+
+    def transfer(
+        self,
+        source: FaceLike,
+        target: FaceLike,
+        mode: str = "replace",
+        keep_residual: bool = False,
+        rest: FaceLike | None = None,
+        factors: Sequence[str] = ("expression",),
+        amount: float = 1.0,
+        regularisation: float = 10.0,
+    ) -> list[TriMesh]:
+        """The source's expression on the target.
+
+        Example:
+            >>> smiling = model.transfer(smile, anna, keep_residual=True)  # doctest: +SKIP
+
+        Args:
+            source: a mesh or several (mm; any topology, others are registered), or codes.
+            target: the same; one face goes with many.
+            mode: "replace": the source's code takes the place of the target's; "add": it is added
+                to it, which is best for a target at rest.
+            keep_residual: keep what the model cannot show of the target.
+            rest: the source person at rest: the change from there is transferred.
+            factors: which codes come from the source.
+            amount: share of the change.
+            regularisation: lambda of the fits, mm^2 per squared unit of code.
+
+        Returns:
+            A mesh per face, with the target's own vertices, where the target is.
+
+        Raises:
+            InputError: an unknown factor or mode, or no face is found in a mesh.
+            ShapeError: numbers of faces that do not go together.
+        """
+        from meshgan.apps.transfer import transfer_in_memory  # it needs this class
+
+        settings = TransferSettings(
+            mode, tuple(factors), amount, keep_residual, regularisation=regularisation
+        )
+        return transfer_in_memory(self, source, target, settings, rest)
+
+    def edit(self, codes: Codes, labels: Mapping[str, str], amount: float = 1.0) -> Codes:
+        """Codes as a label has them, as much as wanted: make this face happy at 0.6.
+
+        Args:
+            codes: by name (B, d).
+            labels: by factor the label, for example {"expression": "happiness"}.
+            amount: 0 is at rest, 1 the label.
+
+        Raises:
+            InputError: unknown factor or label.
+        """
+        return at_strength(self.model, codes, labels, amount)
+
+    def interpolate(
+        self,
+        keys: Sequence[Codes],
+        frames: int = 50,
+        kind: PathKind = "spherical",
+        easing: Easing = "smooth",
+    ) -> list[TriMesh]:
+        """Faces on the way through several faces.
+
+        Args:
+            keys: codes of two faces or more, (1, d) each.
+            frames: faces on the way, the ends among them.
+            kind: "spherical" or "linear".
+            easing: "smooth" (slow at each key) or "linear".
+
+        Raises:
+            InputError: fewer than two keys or frames.
+        """
+        return self._as_meshes(code_path(keys, frames, kind, easing))
+
+    def speak(
+        self,
+        phonemes: str | Sequence[str],
+        codes: Codes | None = None,
+        frames_per_second: float = 25.0,
+        strength: float = 1.0,
+        speed: float = 1.0,
+    ) -> list[TriMesh]:
+        """Frames of a face that says phonemes ("HH AH0 L OW1").
+
+        Args:
+            phonemes: ARPAbet or TIMIT.
+            codes: of the face (1, d), with whatever expression; the mean face if None.
+            frames_per_second: of the animation.
+            strength: how far the mouth moves.
+            speed: 2 is twice as fast.
+
+        Raises:
+            InputError: the model has no visemes, or a phoneme is unknown.
+        """
+        person = codes or {
+            name: torch.zeros(1, size, device=self.device)
+            for name, size in self.model.code_sizes.items()
+        }
+        spoken = phonemes_in_time(phonemes, speed)
+        speech = speech_codes(self.model, person, spoken, frames_per_second, strength, False)
+        return self._as_meshes(speech.codes)
+
+    def _as_meshes(self, codes: Codes) -> list[TriMesh]:
+        return [self.template.mesh.with_vertices(face) for face in self.decode(codes).cpu().numpy()]
 
     @property
     def device(self) -> torch.device:

@@ -30,6 +30,9 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "register": "meshgan.cli.register:Register",
     "train": "meshgan.cli.train:Train",
     "sample": "meshgan.cli.sample:Sample",
+    "transfer": "meshgan.cli.transfer:Transfer",
+    "interpolate": "meshgan.cli.interpolate:Interpolate",
+    "speak": "meshgan.cli.speak:Speak",
     "export": "meshgan.cli.export:Export",
     "fit": "meshgan.cli.fit:Fit",
     "arkit": {

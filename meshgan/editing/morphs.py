@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 
 from meshgan import seeding
+from meshgan.editing.arithmetic import RESTING, resting_codes
 from meshgan.editing.directions import leading_directions
 from meshgan.errors import InputError
 from meshgan.models.base import NOISE, Codes, MeshModel
 
-AT_REST = ("neutral", "silence")  # labels of a face that shows nothing
 PEOPLE = "identity"
 BATCH = 64
 
@@ -36,12 +36,11 @@ class MorphTarget:
 
 def at_rest(model: MeshModel, codes: Codes) -> Codes:
     """Codes with every factor that has a label of rest set to it, and without noise."""
-    rest = dict(codes)
-    for factor, labels in model.factors.items():
-        for label in AT_REST:
-            if label in labels:
-                code = model.label_codes(factor)[labels.index(label)]
-                rest[factor] = code.expand_as(codes[factor]).to(codes[factor])
+    calm = resting_codes(model)
+    rest = {
+        name: calm[name].expand_as(code).to(code) if name in calm else code
+        for name, code in codes.items()
+    }
     if NOISE in rest:
         rest[NOISE] = torch.zeros_like(rest[NOISE])
     return rest
@@ -59,7 +58,7 @@ def label_targets(model: MeshModel, rest: Codes) -> list[MorphTarget]:
         if factor == PEOPLE:
             continue
         for label, code in zip(labels, model.label_codes(factor), strict=True):
-            if label not in AT_REST:
+            if label not in RESTING:
                 names.append(label)
                 factors.append(factor)
                 codes.append({**rest, factor: code[None].to(rest[factor])})

@@ -19,9 +19,12 @@ from meshgan.editing.arithmetic import (
 from meshgan.editing.motion import Motion, SkinMotion
 from meshgan.errors import InputError
 from meshgan.fitting.meshes import fit_meshes
+from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import Codes, MeshModel
 
 MODES = ("replace", "add")
+FaceLike = TriMesh | Sequence[TriMesh] | Mapping[str, Tensor]
+"""A mesh, several, or codes by name (B, d)."""
 
 
 class FittedFaces(Protocol):

@@ -1,6 +1,7 @@
 """Speech as visemes over time: random syllables, co-articulated, said in a mood."""
 
 import numpy as np
+from jaxtyping import Float
 
 from meshgan.data.synthetic.expressions import EMOTION_NAMES, LARGEST_WEIGHT, Expressions
 from meshgan.data.synthetic.motion import Take, add_blink, labels_by_level, smooth_step
@@ -36,8 +37,7 @@ def record_speech(
     effort = np.exp(EFFORT * rng.normal(size=len(visemes)))[:, None]
     spoken = targets * effort * expressions.habits(person)
     time = np.arange(frames) + 0.5
-    pull = np.exp(-(np.abs((time[:, None] - middles) / (OVERLAP * lengths)) ** 1.6))
-    mouth = (pull / pull.sum(axis=1, keepdims=True)) @ spoken
+    mouth = dominance(time, middles, lengths) @ spoken
 
     rest = expressions.emotion(person, "neutral", rng)
     mood = expressions.emotion(person, emotion, rng)
@@ -58,6 +58,29 @@ def record_speech(
             np.min(np.abs(time[:, None] - middles) / lengths, axis=1), kind="stable"
         ),
     )
+
+
+def dominance(
+    times: Float[np.ndarray, " T"],
+    middles: Float[np.ndarray, " P"],
+    lengths: Float[np.ndarray, " P"],
+    magnitudes: Float[np.ndarray, " P"] | float = 1.0,
+    overlap: float = OVERLAP,
+) -> Float[np.ndarray, "T P"]:
+    """How much each sound has of the mouth at each time; rows sum to 1.
+
+    Args:
+        times: of the frames, in any unit.
+        middles: of the sounds, in the same unit.
+        lengths: of the sounds.
+        magnitudes: how strongly each sound asserts itself beside its neighbours.
+        overlap: reach of a sound beyond its own time, in its lengths.
+
+    Source: Cohen and Massaro 1993, Sec. 3 (dominance functions).
+    Differs: one bell of power 1.6 for all sounds, instead of rates of their own.
+    """
+    pull = magnitudes * np.exp(-(np.abs((times[:, None] - middles) / (overlap * lengths)) ** 1.6))
+    return pull / pull.sum(axis=1, keepdims=True)
 
 
 def _say_something(

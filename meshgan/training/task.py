@@ -78,7 +78,10 @@ class Task:
         raise NotImplementedError
 
     def frozen(self) -> dict[str, nn.Module]:
-        """Modules that are moved to the device but never stepped or saved."""
+        """Modules that are moved to the device but never stepped.
+
+        Their persistent buffers are part of the training state, not of the weights for use.
+        """
         return {}
 
     def streams(self) -> dict[str, Stream]:

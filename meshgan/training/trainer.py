@@ -235,6 +235,7 @@ class Trainer:
         return {
             "iteration": self.iteration,
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
+            "frozen": {name: module.state_dict() for name, module in self.task.frozen().items()},
             "optimisers": {name: opt.state_dict() for name, opt in self.optimisers.items()},
             "streams": {name: stream.state_dict() for name, stream in self.streams.items()},
             "average": self.average.state_dict() if self.average else None,
@@ -254,6 +255,9 @@ class Trainer:
             self._window = {key: list(seen) for key, seen in state["window"].items()}
             for name, module in self.modules.items():
                 module.load_state_dict(state["modules"][name])
+            frozen = self.task.frozen()
+            for name, values in state["frozen"].items():
+                frozen[name].load_state_dict(values)
             for name, optimiser in self.optimisers.items():
                 optimiser.load_state_dict(state["optimisers"][name])
             for name, stream in self.streams.items():

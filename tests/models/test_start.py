@@ -6,8 +6,9 @@ import torch
 
 from meshgan.errors import InputError
 from meshgan.models.baselines.additive import fit_additive, held_out_deviations
+from meshgan.models.bend import Bend, energy_distance
 from meshgan.models.generator import DecoupledGenerator
-from meshgan.models.start import Bend, bend_codes, energy_distance, start_from_additive
+from meshgan.models.start import bend_codes, start_from_additive
 
 PEOPLE, FACES, VERTICES = 24, 30, 40
 FACTORS = {

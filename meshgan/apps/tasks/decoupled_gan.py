@@ -23,7 +23,7 @@ from meshgan.data.dataset import MeshDataset, geometry_images
 from meshgan.data.sampling import BatchStream
 from meshgan.data.store import Store
 from meshgan.data.template import Template
-from meshgan.errors import InputError
+from meshgan.errors import ConfigError, InputError
 from meshgan.evaluation.diversity import data_diversity
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
 from meshgan.geometry.rasterize import rasterize_uv
@@ -31,16 +31,19 @@ from meshgan.models.baselines.additive import fit_additive
 from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.geometry_map import GeometryMap
+from meshgan.models.independent_axes import with_independent_axes
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
 from meshgan.models.roughness import vertex_energies, weigh_by_data
+from meshgan.models.spread import match_diversity
 from meshgan.models.start import bend_codes, start_from_additive
 from meshgan.pictures.paint import paint_template
 from meshgan.training.tasks.decoupled_gan import DecoupledGAN
+from meshgan.training.tasks.decoupled_gan_anchor import Anchor
 from meshgan.training.tasks.decoupled_gan_batches import ImageStream, Normalisation
 from meshgan.training.tasks.decoupled_gan_config import LossConfig, ModelConfig, StepConfig
 
 log = logging.getLogger(__name__)
-REFERENCE_PAIRS = 2000
+REFERENCE_PAIRS = 4000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ class Config(RunConfig):
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     step: StepConfig = field(default_factory=StepConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loss.anchor and self.model.start != "additive":
+            raise ConfigError(
+                f"loss.anchor = {self.loss.anchor:g} holds the generator to its start, but "
+                f"model.start is {self.model.start}; set model.start=additive or loss.anchor=0"
+            )
 
 
 def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> Prepared:
@@ -79,7 +90,7 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
     reference = _reference(dataset, list(factors), config)
     generator = _make_generator(template, factors, scale, config)
     if fresh and config.model.start == "additive":
-        _start_additive(generator, dataset, labels, config)
+        _start_additive(generator, dataset, labels, reference, config)
     laplacian, areas = _surface_operators(template)
     regulariser = laplacian_regulariser(laplacian, areas, scale, config.loss.laplacian_length_mm)
     energies = vertex_energies(regulariser, _some_displacements(dataset) / scale)
@@ -99,6 +110,7 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
         _class_weights(dataset, factors, config),
         reference,
         paint_template(template),
+        Anchor(generator) if config.loss.anchor else None,
     )
     seen = config.step.batch * config.step.discriminator_steps
     return Prepared(task, generator, template, with_length(config, len(dataset), seen), store)
@@ -132,6 +144,7 @@ def _start_additive(
     generator: DecoupledGenerator,
     dataset: MeshDataset,
     labels: Mapping[str, np.ndarray],
+    reference: Mapping[str, float],
     config: Config,
 ) -> None:
     rng = seeding.torch_generator(config.train.seed, "start")
@@ -152,7 +165,13 @@ def _start_additive(
         seeding.generator(config.train.seed, "additive"),
         siblings=faces.siblings,
     )
-    model = faces.without_images(model)
+    of_label = {name: reference.get(f"score/diversity_{name}") for name in generator.factors}
+    model = match_diversity(
+        with_independent_axes(faces.without_images(model)),
+        reference["score/diversity"],
+        {name: value for name, value in of_label.items() if value},
+        seeding.generator(config.train.seed, "spread"),
+    )
     start_from_additive(generator, model, rng)
     bend_codes(generator, model, rng)
 

@@ -10,7 +10,6 @@ from meshgan.errors import InputError
 from meshgan.models.generator import NOISE
 
 WELL_LABELLED = 0.5
-PAIRS = 800
 ENOUGH_LABELS = 20  # for spreads measured on labels left out
 Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 """Starts a pass over the data: chunks of (row numbers (b,), displacements (b, 3V) in mm)."""
@@ -106,7 +105,6 @@ def fit_additive(
     directions, deviations = principal_directions(residual, sum(shared.values()))
     samples = np.zeros((len(residual), sum(shared.values())))
     samples[:, : len(directions)] = residual @ directions.T / deviations
-    samples *= _closeness(residual, labels[first][chosen], rng)
     start = 0
     for name, size in shared.items():
         basis = np.zeros((size, len(mean)))
@@ -193,27 +191,6 @@ def held_out_deviations(
     if whole and variances.sum() > 0:
         variances *= total / len(rows) / variances.sum()
     return np.sqrt(variances)
-
-
-def _closeness(residual: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:
-    """How much closer two faces of one label are than two of any, person aside: about 0.95.
-
-    People differ in how strongly they move; pairs of one person share that, and a model that
-    gives everyone the same expressions can only match it on average.
-    """
-    order = rng.permutation(len(residual))[:PAIRS]
-    others = rng.permutation(len(residual))[:PAIRS]
-    partners = [rng.choice(np.flatnonzero(labels == labels[row])) for row in order]
-    same = np.array([row != partner for row, partner in zip(order, partners, strict=True)])
-    if labels[order].min() < 0 or not same.any():
-        return 1.0
-
-    def distance(first: np.ndarray, second: np.ndarray) -> float:
-        moved = (residual[first] - residual[second]).reshape(len(first), -1, 3)
-        return float(np.linalg.norm(moved, axis=2).mean())
-
-    pooled = distance(order, others)
-    return distance(order[same], np.array(partners)[same]) / pooled if pooled > 0 else 1.0
 
 
 def _project(shapes: np.ndarray, basis: np.ndarray) -> np.ndarray:

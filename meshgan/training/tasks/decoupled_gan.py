@@ -15,6 +15,7 @@ from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.mapped_output import MappedOutput
 from meshgan.training import losses
 from meshgan.training.task import Batch, Optimiser, Phase, Stream, Task, Terms
+from meshgan.training.tasks.decoupled_gan_anchor import Anchor
 from meshgan.training.tasks.decoupled_gan_batches import Normalisation, draw_codes
 from meshgan.training.tasks.decoupled_gan_config import LossConfig, StepConfig
 
@@ -39,6 +40,7 @@ class DecoupledGAN(Task):
         class_weights: by factor (K,), mean 1 over the labelled data; none for equal weights.
         reference: numbers of the training data, by the names that ``validate`` uses.
         paint: colour of each vertex (V, 3), 0 to 1, for previews.
+        anchor: holds the generator to its start at wide codes; none if None.
 
     Source: Fernández Abrevaya et al. 2019, Secs. 4.3 and 5.1.
     """
@@ -55,8 +57,9 @@ class DecoupledGAN(Task):
         class_weights: Mapping[str, Float[np.ndarray, " K"]] | None = None,
         reference: Mapping[str, float] | None = None,
         paint: Float[np.ndarray, "V 3"] | None = None,
+        anchor: Anchor | None = None,
     ) -> None:
-        self.paint = paint
+        self.paint, self.anchor = paint, anchor
         self.generator, self.discriminator, self.mapped = generator, discriminator, mapped
         self.stream, self.weights, self.step = stream, loss, step
         self.reference = dict(reference or {})
@@ -75,7 +78,8 @@ class DecoupledGAN(Task):
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def frozen(self) -> dict[str, nn.Module]:
-        return {"mapped": self.mapped, "constants": self.constants}
+        held: dict[str, nn.Module] = {"mapped": self.mapped, "constants": self.constants}
+        return held if self.anchor is None else {**held, "anchor": self.anchor}
 
     def streams(self) -> dict[str, Stream]:
         return {"main": self.stream}
@@ -164,6 +168,8 @@ class DecoupledGAN(Task):
             ]
             if shares:
                 terms["feature"] = weights.feature * torch.stack(shares).sum()
+        if self.anchor is not None:
+            terms["anchor"] = weights.anchor * self.anchor(*self.anchor.draw(self.step.batch, rng))
         return terms
 
     def real_images(self, batch: Batch) -> Float[Tensor, "B 3 n n"]:

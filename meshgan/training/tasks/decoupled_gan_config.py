@@ -69,6 +69,9 @@ class LossConfig:
     laplacian_weights: Literal["area", "data"] = "area"
     """Where the regulariser counts: "area" is everywhere alike (the paper); "data" at each vertex
     relative to the roughness of the training faces there, so that lids may fold and cheeks not."""
+    anchor: float = 0.0
+    """Weight of staying what ``model.start`` made of the generator at wide codes (mean squared
+    vertex distance over the squared data RMS); only with ``start: additive``."""
     class_weights: Literal["inverse_frequency", "rare_events", "none"] = "inverse_frequency"
     unclassified: tuple[str, ...] = ()
     """Factors without classification loss (an ablation of the paper), and without feature loss:

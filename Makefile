@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt
 
-.PHONY: help demo test lint docs results viewer clean
+.PHONY: help demo test lint docs results pretrained viewer clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -34,6 +34,9 @@ docs: $(READY)  ## the documentation as web pages in docs/_build
 
 results: $(READY)  ## the README's numbers, measured on this machine after make demo
 	$(BIN)/python tools/make_results.py --demo $(OUT) --bench
+
+pretrained: $(READY)  ## the small model that comes with the package: data, training, card
+	$(BIN)/python tools/make_pretrained.py
 
 viewer: $(READY)  ## what meshgan view needs, system libraries included where allowed
 	sh tools/install_viewer_libraries.sh

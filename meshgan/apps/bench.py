@@ -6,7 +6,7 @@ from typing import Any
 
 from meshgan.errors import InputError
 
-NAMES = ("train", "geometry", "uv", "specificity", "io", "register", "render", "view")
+NAMES = ("train", "geometry", "uv", "specificity", "io", "register", "render", "view", "sample")
 
 
 def run_benchmark(

@@ -14,6 +14,7 @@ from meshgan.apps.face_model import load_model
 from meshgan.apps.measures import MEASURES
 from meshgan.apps.oracle_source import find_source
 from meshgan.apps.prepare import held_out_part_of, training_part_of
+from meshgan.apps.pretrained import run_or_pretrained
 from meshgan.apps.reconstruction import Targets, reconstruction_targets
 from meshgan.apps.yardstick import Yardstick
 from meshgan.data.store import Store
@@ -29,7 +30,7 @@ HELPED_BY_SOURCE = ("oracle", "transfer", "companions", "reconstruction")
 
 
 def evaluate_run(
-    run: Path | str,
+    run: Path | str | None,
     data: Path | str,
     metrics: Sequence[str] = METRICS,
     seed: int = 0,
@@ -42,7 +43,7 @@ def evaluate_run(
     """Score a RUN.
 
     Args:
-        run: folder of a trained model.
+        run: folder of a trained model; None for the one that comes with the package.
         data: DATA folder that it was trained on.
         metrics: as for ``score``; what cannot be measured on these data is left out, with the
             reason, as long as something is left.
@@ -63,7 +64,7 @@ def evaluate_run(
         ShapeError: model and data differ in topology.
     """
     check_metrics(metrics)
-    store = Store.open(data)
+    run, store = run_or_pretrained(run), Store.open(data)
     yardstick, wanted, missing = make_yardstick(
         store,
         training_part_of(run, store),

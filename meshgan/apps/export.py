@@ -38,7 +38,7 @@ PAGE_PEOPLE, PAGE_OTHERS = 40, 20  # directions in a page: most of what the mode
 
 
 def export_model(
-    run: Path | FaceModel,
+    run: Path | FaceModel | None,
     out: Path,
     codes: Path | None = None,
     row: int | None = None,
@@ -57,7 +57,7 @@ def export_model(
     faces of ``codes`` as numbered meshes. Another mesh format: one face as it is.
 
     Args:
-        run: RUN folder, or its model.
+        run: RUN folder, or its model; None for the model that comes with the package.
         out: where to; existing files are replaced, folders must be new or empty.
         codes: faces of ``meshgan sample`` or ``fit`` (``.npz``); else ``seed``; else the mean.
         row: which of ``codes``, from 0; by default the first for one face, all for sequences.

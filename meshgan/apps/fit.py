@@ -84,7 +84,7 @@ class Fitted:
 
 
 def fit_files(
-    run: Path | str,
+    run: Path | str | None,
     out: Path,
     landmarks: Sequence[Path] = (),
     meshes: Sequence[Path] = (),
@@ -95,7 +95,7 @@ def fit_files(
     """Fit a model to files, all of one kind, and write what was found to a new folder.
 
     Args:
-        run: RUN folder.
+        run: RUN folder; None for the model that comes with the package.
         out: gets per face a mesh; ``codes.npz``, ``poses.json``, ``fit.json``, ``sheet.png``.
         landmarks: files of measured points; together with ``scans``, one per scan.
         meshes: registered meshes of the model's topology.

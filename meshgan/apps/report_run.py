@@ -8,6 +8,7 @@ from meshgan.apps.evaluate import REPORTED
 from meshgan.apps.evaluate_run import evaluate_run
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.prepare import training_part_of
+from meshgan.apps.pretrained import run_or_pretrained
 from meshgan.apps.report import model_sections, write_report
 from meshgan.data.store import Store
 from meshgan.evaluation.estimate import FaceCollection
@@ -19,7 +20,7 @@ Curves = dict[str, tuple[list[float], list[float]]]
 
 
 def report_run(
-    run: Path | str,
+    run: Path | str | None,
     data: Path | str,
     out: Path | str,
     fresh: Path | str | None = None,
@@ -30,7 +31,7 @@ def report_run(
     """Score a RUN and show it on one page.
 
     Args:
-        run: folder of a trained model.
+        run: folder of a trained model; None for the one that comes with the package.
         data: DATA folder that it was trained on.
         out: folder for ``report.html``, its pictures and ``metrics.json``.
         fresh: DATA folder of real faces that the model never saw; by default the test people of
@@ -46,6 +47,7 @@ def report_run(
         InputError: there is no such run or data set.
         ShapeError: model and data differ in topology.
     """
+    run = run_or_pretrained(run)
     metrics = evaluate_run(run, data, REPORTED, seed, pairs, samples, fresh=fresh)
     store = Store.open(data)
     trained_on = training_part_of(run, store)
@@ -56,7 +58,7 @@ def report_run(
         f"{store.template.name}, {store.vertex_count:,} vertices). In every picture a person and "
         "an expression are two separate codes."
     )
-    page = write_run_report(Path(run), trained_on, metrics, out, summary, seed)
+    page = write_run_report(run, trained_on, metrics, out, summary, seed)
     return {"report": str(page), "metrics": metrics}
 
 

@@ -21,7 +21,7 @@ SHEET_FACES = 32
 
 
 def sample_faces(
-    run: Path,
+    run: Path | None,
     out: Path,
     count: int = 16,
     seed: int = 0,
@@ -30,6 +30,8 @@ def sample_faces(
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write ``count`` random faces, their codes and one contact sheet to a new folder ``out``.
+
+    ``run``: a RUN; None for the model that comes with the package.
 
     Raises:
         InputError: unknown format, factor or label, or ``out`` exists and is not empty.

@@ -8,7 +8,9 @@ import tyro
 
 from meshgan.cli.command import Command, Summary
 
-Benchmark = Literal["train", "geometry", "uv", "specificity", "io", "register", "render", "view"]
+Benchmark = Literal[
+    "train", "geometry", "uv", "specificity", "io", "register", "render", "view", "sample"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

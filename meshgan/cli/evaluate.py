@@ -15,8 +15,8 @@ class Evaluate(Command):
     Example: meshgan evaluate runs/demo --data faces --out scores --pairs 2000
     """
 
-    run: Positional[Path]
-    """RUN folder of a trained model."""
+    run: Positional[Path | None] = None
+    """RUN folder of a trained model; none: the model that comes with the package."""
     data: Path
     """DATA folder that the model was trained on."""
     out: Path | None = None

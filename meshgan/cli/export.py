@@ -19,8 +19,8 @@ class Export(Command):
     Example: meshgan export runs/demo --out face.html
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a trained model."""
+    run: tyro.conf.Positional[Path | None] = None
+    """RUN folder of a trained model; none: the model that comes with the package."""
     out: Path
     """File to write, or a new folder for a sequence of meshes."""
     codes: Path | None = None

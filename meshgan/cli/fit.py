@@ -19,8 +19,8 @@ class Fit(Command):
     Example: meshgan fit runs/demo --landmarks anna.pts --lambda 4 --out fitted
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a trained model."""
+    run: tyro.conf.Positional[Path | None] = None
+    """RUN folder of a trained model; none: the model that comes with the package."""
     out: Path
     """New folder for the results."""
     landmarks: tuple[Path, ...] = ()

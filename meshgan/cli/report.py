@@ -15,8 +15,8 @@ class Report(Command):
     Example: meshgan report runs/first --data faces --out runs/first/report
     """
 
-    run: Positional[Path]
-    """RUN folder of a trained model."""
+    run: Positional[Path | None] = None
+    """RUN folder of a trained model; none: the model that comes with the package."""
     data: Path
     """DATA folder that the model was trained on."""
     out: Path

@@ -10,14 +10,14 @@ from meshgan.cli.command import Command, Summary, labels_of
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(Command):
-    """Draw faces from a trained model.
+    """Draw faces from a trained model, or from the one that comes with the package.
 
     Example: meshgan sample runs/demo --count 16 --label expression=happiness --out faces
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a trained model."""
-    out: Path
+    run: tyro.conf.Positional[Path | None] = None
+    """RUN folder of a trained model; none: the model that comes with the package."""
+    out: Path = Path("samples")
     """New folder for the meshes, their codes and a contact sheet."""
     count: int = 16
     seed: int = 0

@@ -139,6 +139,17 @@ class FaceDecoder(nn.Module):
         """Vertex positions in mm."""
         raise NotImplementedError
 
+    def decode_into(self, out: Float[Tensor, "B V 3"], codes: Codes, precision: str = "32") -> None:
+        """Write vertex positions in mm into memory that is there already; no gradient.
+
+        Raises:
+            InputError: the model knows no products of this precision.
+        """
+        if precision != "32":
+            raise InputError(f"precision {precision}: {type(self).__name__} decodes in 32 alone")
+        with torch.no_grad():
+            out.copy_(self.decode(codes))
+
     def decode_at(self, codes: Codes, vertex_ids: Int[Tensor, " L"]) -> Float[Tensor, "B L 3"]:
         """Positions of some vertices in mm; a linear last layer needs only their rows."""
         return self.decode(codes)[:, vertex_ids]

@@ -60,7 +60,7 @@ def alternate(
     seconds = np.empty((rounds, 2))
     for k in range(rounds):
         for which in (0, 1) if k % 2 == 0 else (1, 0):
-            seconds[k, which] = _seconds((fast, plain)[which])
+            seconds[k, which] = seconds_of((fast, plain)[which])
     ratios = seconds[:, 1] / seconds[:, 0]
     low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
     milliseconds = 1000 * np.median(seconds, axis=0)
@@ -74,7 +74,8 @@ def alternate(
     )
 
 
-def _seconds(job: Callable[[], object]) -> float:
+def seconds_of(job: Callable[[], object]) -> float:
+    """How long one run takes; its result is thrown away."""
     started = time.perf_counter()
     job()
     return max(time.perf_counter() - started, 1e-9)

@@ -12,6 +12,12 @@ from jaxtyping import Float
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.fit_inputs import read_landmark_files, read_registered, result_names
 from meshgan.apps.fit_pictures import Shown, fit_sheet
+from meshgan.apps.fit_uncertainty import (
+    calibration_from,
+    uncertainty_numbers,
+    uncertainty_sheet,
+    write_uncertainty,
+)
 from meshgan.apps.register_files import find_jobs
 from meshgan.data.code_files import write_codes
 from meshgan.data.mesh_io import Unit, read_mesh, write_mesh
@@ -20,13 +26,17 @@ from meshgan.errors import InputError
 from meshgan.files import atomic_folder, write_json
 from meshgan.fitting.cameras import Camera
 from meshgan.fitting.fit import Fit, join_fits
+from meshgan.fitting.named_points import find_points
+from meshgan.fitting.points import SurfacePoints
 from meshgan.fitting.scans import ScanFit, fit_scan
 from meshgan.fitting.solvers import SolverName
+from meshgan.fitting.uncertainty import Calibration, Uncertainty, fit_uncertainty
 from meshgan.geometry.closest_point import SurfaceIndex
 from meshgan.geometry.mesh import TriMesh
 from meshgan.pictures.sheet import save_png
 
 SHEET_FACES = 12
+DEFAULT_NOISE_MM = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,9 @@ class FitSettings:
         camera: of pictures.
         seed: of random starts.
         file_format: of the meshes that are written.
+        uncertainty: how sure the fit is of each vertex, too; of landmarks.
+        noise_mm: deviation of the measurement along each axis; told by the residuals if None.
+        calibrate: DATA folder whose test people calibrate the uncertainty.
     """
 
     regularisation: float | Mapping[str, float] = 1.0
@@ -64,6 +77,9 @@ class FitSettings:
     camera: Camera | None = None
     seed: int = 0
     file_format: str = "ply"
+    uncertainty: bool = False
+    noise_mm: float | None = None
+    calibrate: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +91,14 @@ class Fitted:
         names: of their results.
         shown: what their pictures show beside the fit.
         numbers: further numbers of each face, for the summary.
+        points: the landmarks' places on the surface, if landmarks were fitted.
     """
 
     fit: Fit
     names: tuple[str, ...]
     shown: list[Shown]
     numbers: list[dict[str, Any]]
+    points: SurfacePoints | None = None
 
 
 def fit_files(
@@ -96,7 +114,8 @@ def fit_files(
 
     Args:
         run: RUN folder; None for the model that comes with the package.
-        out: gets per face a mesh; ``codes.npz``, ``poses.json``, ``fit.json``, ``sheet.png``.
+        out: gets per face a mesh; ``codes.npz``, ``poses.json``, ``fit.json``, ``sheet.png``; and
+            with an uncertainty ``uncertainty.npz`` and ``uncertainty.png``.
         landmarks: files of measured points; together with ``scans``, one per scan.
         meshes: registered meshes of the model's topology.
         scans: raw scans of any topology.
@@ -168,7 +187,8 @@ def _fit_landmarks(model: FaceModel, paths: Sequence[Path], how: FitSettings) ->
     if fit.cameras is not None:
         for row, focal in zip(numbers, fit.cameras.focal_px.tolist(), strict=True):
             row["pixels_per_mm" if fit.cameras.kind == "weak" else "focal_px"] = focal
-    return Fitted(fit, files.names, shown, numbers)
+    places = find_points(files.points, model.template).points
+    return Fitted(fit, files.names, shown, numbers, places)
 
 
 def _fit_meshes(model: FaceModel, paths: Sequence[Path], how: FitSettings) -> Fitted:
@@ -238,6 +258,12 @@ def _write(
     how: FitSettings,
 ) -> dict[str, Any]:
     fit, vertices = found.fit, found.fit.vertices(model.model).cpu().numpy()
+    sure = calibration = None
+    if how.uncertainty:
+        sure, calibration = _uncertainty(model, found, how)
+        further = uncertainty_numbers(sure, vertices, truth)
+        for row, more in zip(found.numbers, further, strict=True):
+            row |= more
     suffix = how.file_format
     rows = []
     for k, (path, name) in enumerate(zip(paths, found.names, strict=True)):
@@ -253,7 +279,8 @@ def _write(
             row["scale"] = float(fit.poses.scale[k])
         rows.append(row)
     summary: dict[str, Any] = {"folder": str(out), "inputs": rows}
-    for name in ("landmark_rms_mm", "scan_rms_mm", "surface_rms_mm"):
+    means = ("landmark_rms_mm", "scan_rms_mm", "surface_rms_mm", "expected_rms_mm", "inside_90")
+    for name in means:
         if all(name in row for row in rows):
             summary[name] = float(np.mean([row[name] for row in rows]))
     summary |= {"codes": str(out / "codes.npz"), "sheet": str(out / "sheet.png")}
@@ -267,7 +294,25 @@ def _write(
         some = slice(SHEET_FACES)
         sheet = fit_sheet(model.template, fit, vertices, found.names, found.shown, truth, some)
         save_png(sheet.draw(), folder / "sheet.png")
+        if sure is not None:
+            write_uncertainty(folder / "uncertainty.npz", sure, calibration)
+            drawn = uncertainty_sheet(model, fit, sure, found.names, some).draw()
+            save_png(drawn, folder / "uncertainty.png")
     return summary
+
+
+def _uncertainty(
+    model: FaceModel, found: Fitted, how: FitSettings
+) -> tuple[Uncertainty, Calibration | None]:
+    calibration = None
+    if found.points is None:
+        raise InputError(
+            "--uncertainty: of fits of landmarks only; give --landmarks without --scan"
+        )
+    if how.calibrate is not None:
+        noise = DEFAULT_NOISE_MM if how.noise_mm is None else how.noise_mm
+        calibration = calibration_from(model, how.calibrate, found.points, noise, how.seed)
+    return fit_uncertainty(model.model, found.fit, how.noise_mm, calibration), calibration
 
 
 def _poses(fit: Fit, names: Sequence[str]) -> dict[str, Any]:

@@ -65,6 +65,12 @@ class Fit(Command):
     """Levenberg-Marquardt, the paper's Adam, or both in turn; for landmarks."""
     format: str = "ply"
     """Of the meshes: ply, obj, stl, off, glb or npz."""
+    uncertainty: bool = False
+    """Also how sure the fit of landmarks is of each vertex: uncertainty.npz and uncertainty.png."""
+    noise: float | None = None
+    """Deviation (mm) of the landmarks along each axis; told by the residuals by default."""
+    calibrate: Path | None = None
+    """DATA folder: its test people make the intervals of --uncertainty right."""
     seed: int = 0
     """Of the random starts."""
 
@@ -92,6 +98,9 @@ class Fit(Command):
             camera,
             self.seed,
             self.format,
+            self.uncertainty or self.calibrate is not None,
+            self.noise,
+            self.calibrate,
         )
         return fit_files(
             self.run, self.out, self.landmarks, self.mesh, self.scan, self.truth, settings

@@ -45,6 +45,7 @@ class Fit:
             it takes for a mistake; None where every point counted in full.
         notes: what a user should know about the fit, a sentence each.
         cameras: of faces seen in pictures; the poses are then in the camera's frame.
+        solved: the problem, and the unknowns (B, p) that solve it.
     """
 
     codes: Codes
@@ -57,6 +58,7 @@ class Fit:
     trust: Float[Tensor, "B L"] | None = None
     notes: tuple[str, ...] = ()
     cameras: Cameras | None = None
+    solved: tuple[LeastSquares, Float[Tensor, "B p"]] | None = None
 
     def __len__(self) -> int:
         return len(self.objective)
@@ -126,4 +128,5 @@ def summarise(
         poses,
         trust,
         notes,
+        solved=(problem, solution.unknowns),
     )

@@ -71,7 +71,7 @@ def fit_posed_meshes(
     assert fit is not None
     shown = poses.apply(fit.landmarks)
     rms = (shown - vertices.to(shown)).square().sum(dim=2).mean(dim=1).sqrt()
-    return replace(fit, landmarks=shown, landmark_rms_mm=rms, poses=poses)
+    return replace(fit, landmarks=shown, landmark_rms_mm=rms, poses=poses, solved=None)
 
 
 def _poses(faces: Tensor, meshes: Tensor, scale: bool) -> Poses:

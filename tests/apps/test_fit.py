@@ -12,6 +12,7 @@ from meshgan.cli.main import parse
 from meshgan.data.code_files import read_codes
 from meshgan.data.landmarks import LandmarkSet, write_landmarks
 from meshgan.data.mesh_io import read_mesh, write_mesh
+from meshgan.data.npz import read_npz
 from meshgan.data.point_lists import write_points
 from meshgan.data.synthetic.scanner import scan_face
 from meshgan.errors import InputError, ShapeError
@@ -167,3 +168,22 @@ def test_command_line(tmp_path):
     assert _penalties(("identity=1", "expression=4")) == {"identity": 1.0, "expression": 4.0}
     with pytest.raises(InputError, match="--lambda much"):
         _penalties(("much",))
+
+
+def test_uncertainty_calibrated_on_test_people(tiny_run, tiny_data, files, tmp_path):
+    """It is written, drawn, and its intervals hold most of a face that the model can show."""
+    folder, _ = files
+    how = FitSettings(uncertainty=True, calibrate=tiny_data, noise_mm=0.2, regularisation=0.04)
+    found = fit_files(tiny_run, tmp_path / "out", [folder / "anna.pts"],
+                      truth=[folder / "anna.ply"], settings=how)  # fmt: skip
+    (row,) = found["inputs"]
+    assert row["inside_90"] > 0.85
+    assert row["expected_rms_mm"] > row["surface_rms_mm"]
+    written = read_npz(tmp_path / "out/uncertainty.npz")
+    rms = np.sqrt((written["deviation_mm"][0] ** 2).sum(axis=1).mean())
+    assert rms == pytest.approx(row["expected_rms_mm"], rel=1e-4)
+    assert written["misfit_mm"].shape == written["deviation_mm"].shape[1:2]
+    assert (tmp_path / "out/uncertainty.png").stat().st_size > 5_000
+    with pytest.raises(InputError, match="of landmarks only"):
+        fit_files(tiny_run, tmp_path / "no", meshes=[folder / "anna.ply"], settings=how)
+    assert not (tmp_path / "no").exists()

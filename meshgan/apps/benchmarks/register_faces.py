@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
 
 from meshgan.arrays import Faces, VertexIds, Vertices
 from meshgan.data.importers.conversion import Conversion
 from meshgan.data.importers.ict import ICT
 from meshgan.data.synthetic import FRESH_PEOPLE, open_source
+from meshgan.data.synthetic.regions import distance_to_line, inside_polygon
 from meshgan.data.synthetic.scanner import ScanSettings, SyntheticScan, scan_face
 from meshgan.data.template import Template
 from meshgan.seeding import generator
 
 SEED = 11
 ORDER = "ibug68"
-RIM_LANDMARKS = np.r_[36:68]  # eyes and mouth
+OUTLINES = (np.r_[36:42], np.r_[42:48], np.r_[48:60])  # iBUG: right eye, left eye, lips
 RIM_MM = 6.0
 SHAPES, WEIGHTS = 6, (0.3, 1.0)  # of a strong expression: so many shapes at once, so strong
 
@@ -49,11 +49,19 @@ class FacesToScan:
 
     @cached_property
     def at_rims(self) -> Bool[np.ndarray, " F"]:
-        """Triangles of the template at the rims of eyes and mouth, where the skin turns inwards."""
+        """Triangles of the template within or near the outlines of eyes and lips, seen from ahead.
+
+        There the skin turns inwards, and what lies behind shows or does not.
+        """
         vertices = self.template.mesh.vertices.astype(np.float64)
-        rims = vertices[self.landmarks[RIM_LANDMARKS]]
-        distance, _ = cKDTree(_denser(rims)).query(vertices[self.template.mesh.faces].mean(axis=1))
-        return distance < RIM_MM
+        middles = vertices[self.template.mesh.faces].mean(axis=1)[:, :2]
+        found = np.zeros(len(middles), dtype=bool)
+        for places in OUTLINES:
+            outline = vertices[self.landmarks[places], :2]
+            closed = np.concatenate([outline, outline[:1]])
+            found |= inside_polygon(middles, outline)
+            found |= distance_to_line(middles, closed) < RIM_MM
+        return found
 
     def scan(self, number: int, settings: ScanSettings, expressive: bool) -> SyntheticScan:
         """Scan of person ``number``; it depends on the arguments alone."""
@@ -100,10 +108,3 @@ def _ict_faces(root: Path) -> FacesToScan:
 
     template = ICT(root, area="narrow").template()
     return FacesToScan("ICT", template, whole.files.faces, len(whole.action_names), face)
-
-
-def _denser(points: Float[np.ndarray, "L 3"]) -> Float[np.ndarray, "P 3"]:
-    """Landmarks and the points halfway between each and the next on the same rim."""
-    rims = np.split(points, np.array([6, 12, 24]))  # iBUG: right eye, left eye, lips out and in
-    halfway = [(rim + np.roll(rim, -1, axis=0)) / 2 for rim in rims]
-    return np.concatenate([points, *halfway])

@@ -24,7 +24,7 @@ BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 
 
 def speak(
-    run: Path | FaceModel,
+    run: Path | FaceModel | None,
     phonemes: str,
     out: Path,
     face: str = "mean",
@@ -39,7 +39,8 @@ def speak(
     """Write an animation of a face that says phonemes.
 
     Args:
-        run: RUN folder of a model with the factor "viseme", or the model.
+        run: RUN folder of a model with the factor "viseme", or the model; None for the model
+            that comes with the package.
         phonemes: "HH AH0 L OW1", or the name of an alignment file (.TextGrid, .lab, .csv).
         out: .glb (one face, a morph target per viseme), .gif, .mp4, .pc2, .png or a new folder.
         face: who speaks, in words (``face_keys.face_codes``).

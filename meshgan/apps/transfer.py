@@ -48,7 +48,7 @@ USUAL, ALL_ROWS = TransferSettings(), Rows()
 
 
 def transfer_files(
-    run: Path | FaceModel,
+    run: Path | FaceModel | None,
     source: Path,
     target: Path,
     out: Path,
@@ -67,7 +67,7 @@ def transfer_files(
     template, and the target's own vertices are moved with it.
 
     Args:
-        run: RUN folder, or its model.
+        run: RUN folder, or its model; None for the model that comes with the package.
         source: whose expression.
         target: whose face.
         out: a mesh file for one face; for several a folder, or .gif, .mp4, .glb, .pc2, .png.

@@ -20,8 +20,8 @@ class Transfer(Command):
     Example: meshgan transfer runs/demo --source smile.ply --target anna.ply --out anna_smiles.ply
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a trained model."""
+    run: tyro.conf.Positional[Path | None] = None
+    """RUN folder of a trained model; none: the model that comes with the package."""
     source: Path
     """Whose expression."""
     target: Path

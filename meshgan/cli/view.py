@@ -15,11 +15,11 @@ from meshgan.errors import InputError
 class View(Command):
     """Show a model, a data set or a mesh in a window; press H there for the keys.
 
-    Example: meshgan view runs/demo --label expression=happiness --screenshot happy.png
+    Example: meshgan view --label expression=happiness --screenshot happy.png
     """
 
-    what: tyro.conf.Positional[Path]
-    """RUN folder, DATA folder or mesh file."""
+    what: tyro.conf.Positional[Path | None] = None
+    """RUN folder, DATA folder or mesh file; none: the model that comes with the package."""
     screenshot: Path | None = None
     """Write this PNG and open no window; needs no screen."""
     label: tuple[str, ...] = ()

@@ -12,16 +12,19 @@ from meshgan.viewer.stage import Stage
 RUN_FILE, DATA_FILE = "model.json", "dataset.json"
 
 
-def open_stage(what: Path, seed: int = 0) -> Stage:
+def open_stage(what: Path | None, seed: int = 0) -> Stage:
     """The scene that belongs to a path.
 
     Args:
-        what: a RUN folder, a DATA folder or a mesh file.
+        what: a RUN folder, a DATA folder or a mesh file; None for the model that comes with the
+            package.
         seed: of the random faces of a RUN.
 
     Raises:
         InputError: neither of them, or it cannot be read.
     """
+    if what is None:
+        return ModelScene(FaceModel.load(), "meshgan", seed)
     if (what / RUN_FILE).exists():
         return ModelScene(FaceModel.load(what), f"{what} - meshgan", seed)
     if (what / DATA_FILE).exists():

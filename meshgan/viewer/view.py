@@ -14,7 +14,7 @@ from meshgan.viewer.stage import ColourBy, Stage
 
 
 def view(
-    what: Path,
+    what: Path | None,
     screenshot: Path | None = None,
     labels: Mapping[str, str] | None = None,
     random: bool = False,
@@ -26,7 +26,8 @@ def view(
     """Show something in a window until it is closed, or write a picture and open none.
 
     Args:
-        what: a RUN folder, a DATA folder or a mesh file.
+        what: a RUN folder, a DATA folder or a mesh file; None for the model that comes with the
+            package.
         screenshot: PNG to write instead of opening a window.
         labels: factor -> label: of a RUN the codes to begin with, of DATA the rows to show.
         random: begin with a random face of a RUN, or a random row of DATA.

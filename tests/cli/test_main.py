@@ -64,6 +64,11 @@ def test_help_without_a_command_lists_all(capsys):
         assert "Start with: meshgan demo" in shown
 
 
+def test_a_run_may_be_left_out():
+    command = parse(["sample", "--count", "16"])
+    assert (command.run, command.count, str(command.out)) == (None, 16, "samples")
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -71,7 +76,7 @@ def test_help_without_a_command_lists_all(capsys):
         ["data", "nosuch"],
         ["train", "--nosuch", "1"],
         ["sample", "run", "--count", "many", "--out", "x"],
-        ["sample", "run"],
+        ["fit", "run"],
         ["bench", "cooking"],
         ["data", "build", "--out", "x", "--count", "3", "--source", "photos"],
     ],

@@ -52,6 +52,10 @@ class Anchor(nn.Module):
 
     def forward(self, codes: Codes, vertices: Int[Tensor, " L"]) -> Float[Tensor, ""]:
         """Mean squared distance of these vertices to the start's, in units of ``scale``^2."""
+        with torch.autocast(vertices.device.type, enabled=False):  # small moves of large values
+            return self._distance(codes, vertices)
+
+    def _distance(self, codes: Codes, vertices: Tensor) -> Tensor:
         generator = self._generator[0]
         rows = (3 * vertices[:, None] + torch.arange(3, device=vertices.device)).flatten()
         with torch.no_grad():

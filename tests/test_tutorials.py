@@ -45,7 +45,8 @@ def steps(page: Path) -> list[tuple[str, str]]:
 
 
 def test_the_tutorials_are_there():
-    assert {"quickstart", "own_data", "new_factor", "evaluate"} <= {p.stem for p in TUTORIALS}
+    names = {"quickstart", "own_data", "new_factor", "evaluate", "fit", "transfer"}
+    assert names <= {p.stem for p in TUTORIALS}
 
 
 @pytest.mark.slow

@@ -15,16 +15,20 @@ from meshgan.models.kinds import GENERATOR
 from meshgan.training.run_folder import RunFolder
 
 CARD_FILE, METRICS_FILE = "MODEL_CARD.md", "metrics.json"
+PRETRAINED = "pretrained"
+"""Stands for the model that comes with the package wherever a RUN is asked for."""
 KEPT = ("config.yaml", "model.json", "template.npz", "provenance.json")
 
 
 def run_or_pretrained(run: Path | str | None) -> Path:
-    """The folder of ``run``; of the model that comes with the package, if None.
+    """The folder of ``run``; of the model that comes with the package, if None or ``pretrained``.
+
+    A folder of that name in the working directory comes first.
 
     Raises:
         FileFormatError: no run is given and the package came without its model.
     """
-    if run is not None:
+    if run is not None and (str(run) != PRETRAINED or Path(run).exists()):
         return Path(run)
     shipped = Path(str(resources.files("meshgan") / "pretrained"))
     if not RunFolder(shipped).config_file.exists():

@@ -29,6 +29,13 @@ def test_comes_with_the_package_and_is_small():
     assert model.template.landmarks  # fits need them
 
 
+def test_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_or_pretrained("pretrained") == run_or_pretrained(None)
+    (tmp_path / "pretrained").mkdir()  # a folder of one's own comes first
+    assert run_or_pretrained("pretrained") == RunFolder("pretrained").path
+
+
 def test_faces_are_faces():
     model = FaceModel.load()
     faces = model.decode(model.codes(32, seed=1)).numpy()

@@ -14,6 +14,7 @@ from meshgan.apps.pretrained import run_or_pretrained
 from meshgan.data.importers.base import MeasuredLandmarks
 from meshgan.data.template import Template
 from meshgan.editing.arithmetic import at_strength, check_factors, label_code
+from meshgan.editing.arkit import ArkitFace, source_of
 from meshgan.editing.paths import Easing, PathKind, code_path
 from meshgan.editing.speech import phonemes_in_time, speech_codes
 from meshgan.editing.transfer import FaceLike, TransferSettings
@@ -382,6 +383,18 @@ class FaceModel:
 
     def _as_meshes(self, codes: Codes) -> list[TriMesh]:
         return [self.template.mesh.with_vertices(face) for face in self.decode(codes).cpu().numpy()]
+
+    def arkit(self, neutral: TriMesh) -> ArkitFace:
+        """A resting face with Apple's 52 actions: posed by weights, read as weights.
+
+        Args:
+            neutral: someone at rest, on the model's topology, mm.
+
+        Raises:
+            InputError: the model's template is not one of the default faces.
+            ShapeError: another topology.
+        """
+        return ArkitFace(source_of(self.template), neutral.vertices.astype(np.float32))
 
     @property
     def device(self) -> torch.device:

@@ -172,15 +172,19 @@ class ArkitFace:
         cost = sparsity * np.sqrt(size.min() * size)
         weights = np.zeros((len(faces), len(ARKIT_NAMES)))
         target = moves @ basis.T
-        linear = target
+        linear = target.copy()
+        rows = np.arange(len(faces))
         for _ in range(ROUNDS):
-            found = bounded_sequence(gram, linear - cost, smoothness * size, weights[:, moving])
-            change = np.abs(found - weights[:, moving]).max()
-            weights[:, moving] = found
-            if change < SETTLED:
+            before = weights[np.ix_(rows, moving)]
+            found = bounded_sequence(gram, linear[rows] - cost, smoothness * size, before)
+            weights[np.ix_(rows, moving)] = found
+            waiting = np.abs(found - before).max(axis=1) >= SETTLED
+            if not waiting.any():
                 break
-            posed = (self.express(weights) - self.neutral).reshape(len(faces), -1)
-            linear = target - posed @ basis.T + found @ gram
+            if smoothness == 0:  # faces on their own settle on their own
+                rows, found = rows[waiting], found[waiting]
+            posed = (self.express(weights[rows]) - self.neutral).reshape(len(rows), -1)
+            linear[rows] = target[rows] - posed @ basis.T + found @ gram
         posed = (self.express(weights) - self.neutral).reshape(len(faces), -1)
         residual = np.sqrt(((posed - moves) ** 2).sum(axis=1) / len(self.neutral))
         return weights, residual.astype(np.float64)

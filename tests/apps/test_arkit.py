@@ -128,6 +128,12 @@ def test_drives_the_model_and_keeps_the_person(model, weights, tmp_path):
     np.testing.assert_allclose(shown, faces, atol=1e-3)
 
 
+def test_face_model_gives_a_face_to_drive(model, performance, weights):
+    face = model.arkit(model.template.mesh.with_vertices(performance[0]))
+    found = face.weights_of(performance).weights
+    assert np.abs(found - weights).max() < 0.05
+
+
 def test_names_what_is_wrong(model, weights, tmp_path):
     write_weights(tmp_path / "w.csv", WeightTrack(weights))
     with pytest.raises(InputError, match=r"\.csv or \.json"):

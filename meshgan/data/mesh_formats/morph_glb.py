@@ -29,8 +29,8 @@ from meshgan.geometry.mesh import TriMesh
 from meshgan.geometry.normals import vertex_normals
 
 MM_PER_METRE = 1000.0  # glTF is in metres
-SMALLEST_MOVE_MM = 1e-3  # what a sparse target leaves out
-SMALLEST_TURN = 1e-3  # the same for normals, radians
+SMALLEST_MOVE_MM = 0.02  # what a sparse target leaves out: a tenth of a pixel of a large picture
+SMALLEST_TURN = 4e-3  # the same for normals, radians
 SKIN: dict[str, Any] = {
     "name": "skin",
     "doubleSided": True,
@@ -109,7 +109,7 @@ def write_morph_glb(
             can show only some at a time.
         normals: also normals, and how each target changes them.
         uv: also texture coordinates, where the mesh has them.
-        sparse: leave out vertices that a target does not move (less than 0.001 mm): smaller files
+        sparse: leave out vertices that a target does not move (less than 0.02 mm): smaller files
             for local targets such as a blink. Some small players do not read it.
         animation: weights over time.
         colours: of each vertex, sRGB, 0 to 1, instead of one colour of skin.

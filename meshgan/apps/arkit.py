@@ -42,7 +42,7 @@ class _Faces:
 
 
 def read_arkit(
-    run: Path | FaceModel,
+    run: Path | FaceModel | None,
     faces: Sequence[Path],
     out: Path,
     neutral: Path | None = None,
@@ -53,7 +53,8 @@ def read_arkit(
     """Find the weights of ARKit's actions of faces, and write them.
 
     Args:
-        run: RUN folder, or its model, on a template of the default faces.
+        run: RUN folder, or its model, on a template of the default faces; None for the model
+            of the package.
         faces: registered meshes (files, folders), a point cache (``.pc2``) or codes (``.npz``).
         out: ``.csv`` or ``.json``.
         neutral: the person at rest, a mesh; without it, as the model sees them at rest.
@@ -94,7 +95,7 @@ def read_arkit(
 
 
 def drive_arkit(
-    run: Path | FaceModel,
+    run: Path | FaceModel | None,
     weights: Path,
     out: Path,
     codes: Path | None = None,
@@ -112,7 +113,8 @@ def drive_arkit(
     or a folder: the faces. ``.npz``: codes of the model that show them. A mesh format: one face.
 
     Args:
-        run: RUN folder, or its model, on a template of the default faces.
+        run: RUN folder, or its model, on a template of the default faces; None for the model
+            of the package.
         weights: ``.csv`` or ``.json``.
         out: where to.
         codes: whose face: that of a file of codes,

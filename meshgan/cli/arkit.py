@@ -12,13 +12,13 @@ from meshgan.cli.command import Command, Summary, labels_of
 class Weights(Command):
     """Read faces as weights of ARKit's 52 actions, for game engines and animation programs.
 
-    Example: meshgan arkit weights runs/demo faces/codes.npz --out weights.csv
+    Example: meshgan arkit weights faces/codes.npz --out weights.csv
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a model of the default faces."""
     faces: tyro.conf.Positional[tuple[Path, ...]]
     """Registered meshes (files or folders), a point cache (.pc2), or codes (.npz)."""
+    run: Path | None = None
+    """RUN folder of a model of the default faces; the model in the package if not given."""
     out: Path
     """File to write: .csv as Live Link Face records it, or .json."""
     neutral: Path | None = None
@@ -46,13 +46,13 @@ class Drive(Command):
     walk.pc2 or a folder, the faces; walk.npz, codes of the model that show them; face.obj (ply,
     ...), one face.
 
-    Example: meshgan arkit drive runs/demo weights.csv --out walk.glb
+    Example: meshgan arkit drive weights.csv --out walk.glb
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a model of the default faces."""
     weights: tyro.conf.Positional[Path]
     """.csv (Live Link Face, or meshgan arkit weights) or .json."""
+    run: Path | None = None
+    """RUN folder of a model of the default faces; the model in the package if not given."""
     out: Path
     """File to write, or a new folder."""
     codes: Path | None = None

@@ -153,10 +153,10 @@ def test_names_what_is_wrong(model, weights, tmp_path):
 
 def test_commands(tiny_run, weights, tmp_path, capsys):
     write_weights(tmp_path / "w.csv", WeightTrack(weights))
-    words = ["arkit", "drive", str(tiny_run), str(tmp_path / "w.csv")]
+    words = ["arkit", "drive", str(tmp_path / "w.csv"), "--run", str(tiny_run)]
     assert run(parse([*words, "--out", str(tmp_path / "walk.pc2"), "--json"])) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 4
-    words = ["arkit", "weights", str(tiny_run), str(tmp_path / "walk.pc2")]
+    words = ["arkit", "weights", str(tmp_path / "walk.pc2"), "--run", str(tiny_run)]
     assert (
         run(parse([*words, "--out", str(tmp_path / "back.csv"), "--smooth", "0.1", "--json"])) == 0
     )

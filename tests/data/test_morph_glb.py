@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgan.data.mesh_formats.morph_glb import MorphAnimation, read_morph_glb, write_morph_glb
@@ -128,6 +128,7 @@ def test_any_reader_of_glb_sees_the_face_at_rest(written):
     np.testing.assert_allclose(seen.uv, mesh.uv, atol=1e-6)
 
 
+@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), sparse=st.booleans())
 def test_any_displacements_survive(tmp_path_factory, seed, sparse):
     rng = np.random.default_rng(seed)

@@ -20,6 +20,7 @@ _PUBLIC = {
     "Registrar": "meshgan.registration.register",
     "GeometryMap": "meshgan.models.geometry_map",
     "FaceModel": "meshgan.apps.face_model",
+    "Camera": "meshgan.fitting.cameras",
     "metrics": "meshgan.evaluation",
 }
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from meshgan.data.importers.base import MeasuredLandmarks
     from meshgan.data.mesh_io import read_mesh, read_scan, write_mesh
     from meshgan.data.template import Template
+    from meshgan.fitting.cameras import Camera
     from meshgan.geometry.mesh import TriMesh
     from meshgan.models.geometry_map import GeometryMap
     from meshgan.registration.register import Registrar, register

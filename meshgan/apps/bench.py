@@ -6,7 +6,18 @@ from typing import Any
 
 from meshgan.errors import InputError
 
-NAMES = ("train", "geometry", "uv", "specificity", "io", "register", "render", "view", "sample")
+NAMES = (
+    "train",
+    "geometry",
+    "uv",
+    "specificity",
+    "io",
+    "register",
+    "render",
+    "view",
+    "sample",
+    "fit",
+)
 
 
 def run_benchmark(

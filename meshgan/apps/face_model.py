@@ -24,12 +24,13 @@ from meshgan.fitting.cameras import Camera
 from meshgan.fitting.fit import Fit, join_fits
 from meshgan.fitting.landmarks import fit_landmarks
 from meshgan.fitting.meshes import fit_meshes
-from meshgan.fitting.named_points import PointsLike
+from meshgan.fitting.named_points import PointsLike, find_points
 from meshgan.fitting.observations import MeshesLike, observe_landmarks, observe_meshes
 from meshgan.fitting.pictures import fit_pictures
 from meshgan.fitting.posed_meshes import fit_posed_meshes
 from meshgan.fitting.scans import fit_scan
 from meshgan.fitting.solvers import SolverName
+from meshgan.fitting.uncertainty import Calibration, Uncertainty, calibrate, fit_uncertainty
 from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import Codes, MeshModel
 from meshgan.models.decoding import decode_all
@@ -269,6 +270,44 @@ class FaceModel:
                 for scan, marks in zip(many, listed, strict=True)
             ]
         )
+
+    def uncertainty(
+        self,
+        fit: Fit,
+        noise_mm: float | None = None,
+        calibration: Calibration | None = None,
+    ) -> Uncertainty:
+        """How sure a fit of landmarks is of each vertex; see ``fitting.uncertainty``.
+
+        Args:
+            fit: of ``fit_landmarks``.
+            noise_mm: deviation of the measurement along each axis; told by the residuals if None.
+            calibration: of ``calibrate``, or none.
+
+        Raises:
+            InputError: not a fit of landmarks, or the noise is negative.
+        """
+        return fit_uncertainty(self.model, fit, noise_mm, calibration)
+
+    def calibrate(
+        self, meshes: MeshesLike, points: PointsLike, noise_mm: float = 1.0, seed: int = 0
+    ) -> Calibration:
+        """What makes the intervals of ``uncertainty`` right, from faces the model never saw.
+
+        Args:
+            meshes: ten or more, registered and aligned like the training data, mm.
+            points: the landmarks that will be used, as for ``fit_landmarks``.
+            noise_mm: deviation of their measurement along each axis.
+            seed: of the noise.
+
+        Raises:
+            InputError: fewer than ten faces.
+            ShapeError: another topology.
+        """
+        faces = observe_meshes(meshes, self.template).to(self.device)
+        places = find_points(points, self.template).points
+        rng = seeding.torch_generator(seed, "calibrate")
+        return calibrate(self.model, faces, places, noise_mm, rng)
 
     def encode(self, meshes: MeshesLike) -> Codes:
         """The codes of registered meshes, by name (B, d): those of ``fit_mesh``."""

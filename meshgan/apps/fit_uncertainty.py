@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from meshgan import seeding
 from meshgan.apps.face_model import FaceModel
 from meshgan.data.dataset import MeshDataset
 from meshgan.data.npz import write_npz
@@ -17,7 +16,7 @@ from meshgan.errors import InputError, ShapeError
 from meshgan.fitting.fit import Fit
 from meshgan.fitting.points import SurfacePoints
 from meshgan.fitting.poses import Poses
-from meshgan.fitting.uncertainty import Calibration, Uncertainty, calibrate
+from meshgan.fitting.uncertainty import Calibration, Uncertainty
 from meshgan.geometry.mesh import TriMesh
 from meshgan.pictures.camera import frame_faces
 from meshgan.pictures.render import render_faces, viridis
@@ -50,9 +49,7 @@ def calibration_from(
             "split it again (meshgan data split)"
         )
     rows = np.linspace(0, held_out.count - 1, count).round().astype(np.int64)
-    faces = torch.from_numpy(held_out.vertices(rows)).float().to(model.device)
-    rng = seeding.torch_generator(seed, "calibrate")
-    return calibrate(model.model, faces, points, noise_mm, rng)
+    return model.calibrate(held_out.vertices(rows), points, noise_mm, seed)
 
 
 def uncertainty_numbers(

@@ -9,7 +9,7 @@ import tyro
 from meshgan.cli.command import Command, Summary
 
 Benchmark = Literal[
-    "train", "geometry", "uv", "specificity", "io", "register", "render", "view", "sample"
+    "train", "geometry", "uv", "specificity", "io", "register", "render", "view", "sample", "fit"
 ]
 
 

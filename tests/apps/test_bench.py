@@ -38,6 +38,12 @@ def test_train_says_where_the_time_goes():
     assert found["peak_memory_mb"] > 0
 
 
+def test_fit_is_as_good_as_the_plain_way_at_any_size():
+    found = once("fit")
+    assert found["objective"] <= 1.001 * found["plain_objective"]
+    assert found["cost_by_vertices"] > 0
+
+
 def test_refuses():
     with pytest.raises(InputError, match="bench cooking: expected one of train"):
         run_benchmark("cooking", 1, True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from open3d import geometry
 from open3d.visualization import gui, rendering
+from PIL import Image
 
 from meshgan.data.mesh_io import FORMATS, READABLE_FORMATS
 from meshgan.errors import JobError, MeshGANError
@@ -21,10 +22,12 @@ from meshgan.viewer.stage import COLOURINGS, Stage
 from meshgan.viewer.window.controls import Panel
 from meshgan.viewer.window.drawing import FIELD_OF_VIEW_DEG, Drawing
 from meshgan.viewer.window.panels import data_panel, display_panel, model_panel
+from meshgan.viewer.window.screen import screen_scaling
 
 SIZE_PX = (1280, 800)
 PANEL_EM, LEGEND_EM = 24.0, 20.0
 LIGHT_TURN = 0.03  # change of the camera's rotation after which the light follows
+HELD = "NP"  # keys that go on as long as they are held
 """Key code of each key that an action may have."""
 KEYS = {ord(letter.lower()): letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"}
 
@@ -43,7 +46,10 @@ class ViewerWindow:
         self.note = ""  # what the last action has to say, if not what the faces are
         self.app = gui.Application.instance
         self.app.initialize()
-        self.window = self.app.create_window(stage.title, *size_px)
+        scaling = screen_scaling()
+        self.window = self.app.create_window(
+            stage.title, *(round(scaling * one) for one in size_px)
+        )
         self.em = self.window.theme.font_size
         self.view = gui.SceneWidget()
         self.view.scene = rendering.Open3DScene(self.window.renderer)
@@ -236,6 +242,8 @@ class ViewerWindow:
         letter = KEYS.get(int(event.key))
         if letter is None:
             return False
+        if event.is_repeat and letter not in HELD:
+            return True
         if letter == "S":
             self.perform(self.screenshot)
         elif letter == "F":
@@ -270,8 +278,11 @@ class ViewerWindow:
         key = (colour_by, self.stage.largest_mm)
         self.legend.visible = colour_by != "skin"
         if colour_by != "skin" and key != self._legend_key:
-            width = round(LEGEND_EM * self.em)
-            picture = colour_legend(self.stage.largest_mm, COLOURINGS[colour_by], width)
+            scaling = self.window.scaling
+            width = round(LEGEND_EM * self.em / scaling)
+            small = colour_legend(self.stage.largest_mm, COLOURINGS[colour_by], width)
+            size = (round(scaling * small.width), round(scaling * small.height))
+            picture = small.resize(size, Image.Resampling.LANCZOS)
             self.legend.update_image(_image(np.asarray(picture)))
             self._legend_key = key
             self.window.set_needs_layout()

@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from meshgan.cli.command import Command, Summary
+from meshgan.cli.command import Command, Summary, labels_of
 from meshgan.errors import InputError
 
 
@@ -36,10 +36,7 @@ class View(Command):
     """Of random faces."""
 
     def __call__(self) -> Summary:
-        parts = [text.partition("=") for text in self.label]
-        labels = {factor: label for factor, _, label in parts}
-        if not all(labels) or not all(labels.values()):
-            raise InputError("--label: expected factor=label, for example expression=happiness")
+        labels = labels_of(self.label)
         numbers = re.fullmatch(r"(\d{2,5})x(\d{2,5})", self.size)
         if numbers is None:
             raise InputError(f"--size {self.size}: expected width x height, for example 1280x800")

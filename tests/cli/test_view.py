@@ -57,6 +57,14 @@ def test_pictures_of_a_run_follow_label_and_seed(meshgan, tiny_run, tmp_path):
     )
 
 
+def test_picture_of_the_model_that_comes_with_the_package(meshgan, tmp_path):
+    words = ("view", "--screenshot", tmp_path / "a.png", *SMALL, "--label", "expression=happiness")
+    status, out, err = meshgan(*words, "--json")
+    assert status == 0, err
+    assert json.loads(out)["kind"] == "run"
+    assert (np.asarray(Image.open(tmp_path / "a.png")) < 200).any()
+
+
 def test_picture_of_a_data_set(meshgan, tmp_path):
     data = dome_data(tmp_path / "domes")
     words = ("view", data, "--screenshot", tmp_path / "a.png", *SMALL, "--colour", "mean", "--json")

@@ -10,8 +10,7 @@ def screen_scaling() -> float:
     """Pixels per point of an X11 screen, 1 or more: what a window will call its scaling.
 
     Open3D makes letters larger where the desktop says so (``Xft.dpi``), but takes the size of a
-    window in pixels, and a window that is resized by its program stops drawing: so its size is
-    chosen before it opens. 1 where there is no X11.
+    window in pixels; so it must be known before the window opens. 1 where there is no X11.
     """
     try:
         library = ctypes.CDLL("libX11.so.6")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from meshgan.errors import InputError
 from meshgan.files import atomic_folder, cache_folder
 
 PACKAGES = {"three": "0.187.0", "gltf-validator": "2.0.0-dev.3.10", "puppeteer-core": "24.43.1"}
@@ -50,7 +51,7 @@ def npm_package(name: str) -> Path:
             with atomic_folder(folder) as new:
                 (new / "package.json").write_text("{}")
                 subprocess.run(command, cwd=new, check=True, capture_output=True, timeout=SECONDS)
-        except (subprocess.SubprocessError, OSError):
+        except (subprocess.SubprocessError, OSError, InputError):
             if not folder.exists():  # another worker may have been first
                 pytest.skip(f"npm cannot install {name}: no network, or no such version")
     return folder / "node_modules"

@@ -127,6 +127,7 @@ return { weight, address };
 """
 
 
+@pytest.mark.slow
 def test_a_person_can_drag_sliders_click_labels_turn_and_zoom(page, tmp_path):
     packages = npm_package("puppeteer-core")
     said = drive_page(page.as_uri(), CLICKS, tmp_path, packages)

@@ -18,7 +18,7 @@ from meshgan.models.chebyshev import ChebyshevConvolution, SparseMap, scaled_lap
 from meshgan.models.whitening import Whitening
 
 ROWS_KEPT = 4  # sets of vertices whose decoders are kept
-ROWS_AT_ONCE = 16  # faces decoded together: more do not fit into caches
+ROWS_AT_ONCE = 8  # faces decoded together: more do not fit into caches
 REMEMBERED = 1_500_000  # vertices of all faces whose gradient needs about 0.6 GB
 
 

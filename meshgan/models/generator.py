@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from meshgan.errors import InputError
 from meshgan.models.base import NOISE, Codes, FaceDecoder
 
+STRIP = 512  # rows of the output layer in one product
+
 
 class DecoupledGenerator(FaceDecoder):
     """Turns one code per factor, and noise, into a mesh.
@@ -84,7 +86,10 @@ class DecoupledGenerator(FaceDecoder):
 
     @torch.no_grad()
     def decode_into(self, out: Float[Tensor, "B V 3"], codes: Codes, precision: str = "32") -> None:
-        """Vertex positions in mm, in one product and one pass over ``out``.
+        """Vertex positions in mm, written once.
+
+        On a CPU the product is made some rows of the layer at a time: measured, one wide product
+        of few faces runs at 64 % of the matrix rate, strips of it at 88 %.
 
         Args:
             out: contiguous; fresh memory costs about as much as a fifth of the product.
@@ -93,10 +98,15 @@ class DecoupledGenerator(FaceDecoder):
                 then added to the face at rest in float32).
         """
         hidden, flat = self.scale * self.activations(codes), out.view(len(out), -1)
-        if precision == "32":
-            torch.addmm(self._rest(), hidden, self.output.weight.T, out=flat)
-        else:
-            torch.add(self._rest(), hidden.bfloat16() @ self._low_weight().T, out=flat)
+        rest, low = self._rest(), precision != "32"
+        weight = self._low_weight() if low else self.output.weight
+        strip = STRIP if flat.device.type == "cpu" else len(weight)
+        for start in range(0, len(weight), strip):
+            rows = slice(start, start + strip)
+            if low:
+                torch.add(rest[rows], hidden.bfloat16() @ weight[rows].T, out=flat[:, rows])
+            else:
+                torch.addmm(rest[rows], hidden, weight[rows].T, out=flat[:, rows])
 
     def _rest(self) -> Float[Tensor, " W"]:
         """The output layer's bias as a face, mm."""

@@ -90,6 +90,7 @@ def fit_sheet(
         rms = float(fit.landmark_rms_mm[k])
         labels.append(f"{names[k]}\n{rms:.2f} mm")
     what = "truth" if truth else "observed"
+    dots = " Dots: landmarks." if any(one.landmarks is not None for one in shown) else ""
     columns = ([what, what] if compared else []) + ["fit", "fit"] + (["error"] if compared else [])
     more = f"; the first {len(rows)} of {len(names)}" if len(rows) < len(names) else ""
     return Sheet(
@@ -97,7 +98,7 @@ def fit_sheet(
         "Fitted faces",
         labels,
         columns,
-        f"Left: root mean square distance to what was observed{more}. Dots: landmarks.",
+        f"Left: root mean square distance to what was observed{more}.{dots}",
         colour_legend(largest, f"distance to the {'true face' if truth else 'observed surface'}")
         if compared
         else None,

@@ -110,6 +110,11 @@ def fit_pictures(
         first = _several_distances(first, codes)
     problem = LeastSquares(function, targets_mm, importance, penalties, robust_mm)
     found = solve(problem, first, solver, iterations)
+    if focal and not bool(found.converged.all()):
+        notes.append(
+            "landmarks: the picture does not tell the focal length; give it, or fit with weak "
+            "perspective"
+        )
     fit = replace(summarise(model, problem, found), notes=tuple(notes))
     assert fit.poses is not None
     scale = fit.poses.scale

@@ -207,9 +207,9 @@ def _reconstruction(model: SampledModel, yard: Yardstick) -> Findings:
 
 
 def _transfer(model: SampledModel, yard: Yardstick) -> Findings:
-    moved = model_transfers(
-        model.model, yard.transfers, {"transfer": PAIR, "rest_transfer": FROM_REST}
-    )
+    ways = {"transfer": PAIR, "rest_transfer": FROM_REST}
+    template = getattr(yard.training, "template", None)
+    moved = model_transfers(model.model, yard.transfers, ways, template=template)
     found = [_transferred(faces, yard, way) for way, faces in moved.items()]
     numbers = {name: one for part in found for name, one in part.numbers.items()}
     return Findings(numbers, found[0].details)

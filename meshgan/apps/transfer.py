@@ -17,6 +17,7 @@ from meshgan.apps.face_model import FaceModel
 from meshgan.data.code_files import write_codes
 from meshgan.data.mesh_io import FORMATS, write_mesh
 from meshgan.editing.arithmetic import common_count, label_code
+from meshgan.editing.motion import SkinMotion
 from meshgan.editing.smoothing import smooth_codes, smooth_rows
 from meshgan.editing.transfer import (
     FaceLike,
@@ -152,7 +153,8 @@ def transfer_inputs(
     calm = rest.performer(model, fit) if isinstance(rest, FaceInput) else rest
     if len(giver) > 1 and len(taker) == 1:
         giver = _steady(giver, smooth_frames, settings)
-    return transfer_faces(model.model, giver, taker, settings, calm)
+    skin = SkinMotion.of(model.model, model.template) if settings.keep_residual else None
+    return transfer_faces(model.model, giver, taker, settings, calm, skin)
 
 
 def _steady(frames: Performer, period: float, settings: TransferSettings) -> Performer:

@@ -1,11 +1,14 @@
 """What a model cannot show of a face or of its motion, carried along with the skin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from meshgan.data.template import Template
+from meshgan.editing.closing import SlitClosing, slit_closings
 from meshgan.geometry.carrying import SurfaceCarrier
 from meshgan.models.base import MeshModel
 
@@ -32,16 +35,36 @@ class SkinMotion:
 
     Args:
         carrier: of that surface.
+        slits: of that surface: eyes and lips.
     """
 
-    def __init__(self, carrier: SurfaceCarrier) -> None:
-        self._carrier = carrier
+    def __init__(self, carrier: SurfaceCarrier, slits: Sequence[SlitClosing] = ()) -> None:
+        self._carrier, self._slits = carrier, tuple(slits)
 
     @classmethod
-    def of(cls, model: MeshModel) -> "SkinMotion":
-        """For the surface of a model, measured on its template."""
+    def of(cls, model: MeshModel, template: Template | None = None) -> "SkinMotion":
+        """For the surface of a model, measured on its template.
+
+        Args:
+            model: whose surface.
+            template: with landmarks, where they are known: then lids and lips close as they should.
+        """
         vertices = model.template_vertices.cpu().double().numpy()
-        return cls(SurfaceCarrier(vertices, model.faces.cpu().numpy()))
+        carrier = SurfaceCarrier(vertices, model.faces.cpu().numpy())
+        return cls(carrier, () if template is None else slit_closings(template))
+
+    def closed(
+        self,
+        moved: Float[Tensor, "B V 3"],
+        target_rest: Float[Tensor, "B V 3"],
+        source: Float[Tensor, "B V 3"],
+        source_rest: Float[Tensor, "B V 3"],
+    ) -> Float[Tensor, "B V 3"]:
+        """Faces whose eyes and lips are as far closed as the source's (``SlitClosing.keep``)."""
+        arrays = [part.cpu().double().numpy() for part in (moved, target_rest, source, source_rest)]
+        for slit in self._slits:
+            arrays[0] = slit.keep(*arrays)
+        return torch.from_numpy(arrays[0]).to(moved)
 
     def turned(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,7 @@ FaceLike = TriMesh | Sequence[TriMesh] | Mapping[str, Tensor]
 """A mesh, several, or codes by name (B, d)."""
 
 
+@runtime_checkable
 class FittedFaces(Protocol):
     """What a fit returns, for example ``fitting.codes.Fit``."""
 
@@ -55,6 +56,9 @@ class TransferSettings:
     carry_motion: bool = True
     """Of meshes, with ``keep_residual``: give the result what the model lacks of the source's
     motion, in the target's proportions."""
+    keep_closed: bool = True
+    """Of meshes, with ``keep_residual``: eyes and lips close as far as the source's, as a share of
+    how open they are at rest. Needs a template with landmarks."""
     regularisation: float = 10.0
     """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code."""
 
@@ -272,9 +276,14 @@ def _kept(
         base = base - before + model.decode({**taker.codes, **at_rest})
     end = {name: giver.codes[name] for name in factors}
     motion = _motion(model, taker.codes, start, end)
-    if settings.carry_motion and neutral.keys() >= set(factors):
-        motion = motion + skin.lacking(_source_motion(model, giver, calm, start, end), base, motion)
-    moved = taker.vertices + settings.amount * (base + motion - taker.vertices)
+    known = neutral.keys() >= set(factors)  # what rest is
+    seen = _source_motion(model, giver, calm, start, end) if known else None
+    if seen is not None and settings.carry_motion:
+        motion = motion + skin.lacking(seen, base, motion)
+    whole = base + motion
+    if seen is not None and settings.keep_closed:
+        whole = skin.closed(whole, base, seen.rest + seen.seen, seen.rest)
+    moved = taker.vertices + settings.amount * (whole - taker.vertices)
     detail = taker.vertices - before
     return moved + skin.turned(detail, before, moved - detail) - detail
 

@@ -5,6 +5,7 @@ parametric source knows the true answer, so a transfer has an error in mm. Of an
 expressions, the best additive description is row plus column; what is left is the interaction.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,10 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from meshgan.data.template import Template
 from meshgan.editing.arithmetic import check_factors
 from meshgan.editing.motion import SkinMotion
 from meshgan.editing.transfer import (
     FitFaces,
+    FittedFaces,
     TransferSettings,
     fit_performer,
     transfer_faces,
@@ -26,7 +29,7 @@ from meshgan.errors import InputError
 from meshgan.evaluation.estimate import batch_size
 from meshgan.evaluation.regions import RegionError, errors_by_region, region_errors
 from meshgan.evaluation.source_oracle import SHOWN, ParametricSource, true_grid
-from meshgan.models.base import MeshModel
+from meshgan.models.base import Codes, MeshModel
 from meshgan.seeding import generator
 
 Regions = Mapping[str, Int[np.ndarray, " _"]]
@@ -45,7 +48,7 @@ class Way:
     rest_known: bool = False
 
 
-PAIR = Way(TransferSettings(keep_residual=True, carry_motion=False))
+PAIR = Way(TransferSettings(keep_residual=True, carry_motion=False, keep_closed=False))
 """Two faces and nothing known of them: the paper's exchange of codes, the residual kept."""
 FROM_REST = Way(TransferSettings(mode="add", keep_residual=True), rest_known=True)
 """The source is known at rest, too, and so is the target: the most that can be asked for."""
@@ -118,6 +121,7 @@ def model_transfers(
     cases: TransferCases,
     ways: Mapping[str, Way],
     fit: FitFaces | None = None,
+    template: Template | None = None,
 ) -> dict[str, Float[Tensor, "N V 3"]]:
     """Transfer by a model in several ways; the meshes are fitted once (``editing.transfer``).
 
@@ -127,15 +131,16 @@ def model_transfers(
         ways: by name.
         fit: finds the codes of whole meshes; ``fit_meshes`` with the regularisation of the first
             way if None.
+        template: of the model, so that eyes and lips close.
 
     Raises:
         InputError: the model has no such factor.
     """
     for way in ways.values():
         check_factors(model, way.settings.factors)
-    fit = fit or usual_fit(next(iter(ways.values())).settings)
+    fit = _Remembering(fit or usual_fit(next(iter(ways.values())).settings))
     size = batch_size(len(model.template_vertices))
-    skin = SkinMotion.of(model)
+    skin = SkinMotion.of(model, template)
     shown: dict[str, list[Tensor]] = {name: [] for name in ways}
     for start in range(0, len(cases.truth), size):
         some = slice(start, start + size)
@@ -150,6 +155,28 @@ def model_transfers(
             found = transfer_faces(model, source, target, way.settings, calm, skin)
             shown[name].append(found.vertices.cpu())
     return {name: torch.cat(parts) for name, parts in shown.items()}
+
+
+class _Remembering:
+    """Fits each mesh once, however often it occurs: cases share people."""
+
+    def __init__(self, fit: FitFaces) -> None:
+        self._fit, self._known = fit, {}
+
+    def __call__(self, model: MeshModel, vertices: Float[Tensor, "B V 3"]) -> FittedFaces:
+        keys = [hashlib.sha256(mesh.cpu().numpy().tobytes()).digest() for mesh in vertices]
+        new = {key: k for k, key in enumerate(keys) if key not in self._known}
+        if new:
+            codes = self._fit(model, vertices[list(new.values())]).codes
+            for row, key in enumerate(new):
+                self._known[key] = {name: code[row] for name, code in codes.items()}
+        found = [self._known[key] for key in keys]
+        return _Codes({name: torch.stack([one[name] for one in found]) for name in found[0]})
+
+
+@dataclass(frozen=True, eq=False)
+class _Codes:
+    codes: Codes
 
 
 def model_transfer(

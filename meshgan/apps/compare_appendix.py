@@ -12,7 +12,8 @@ ABLATIONS = Table(
     "Models that start from random weights, as the paper's do: all losses, then one of them left "
     "out. Roughness and Div over the training data's own, Sp over the data's Div, as ratios carry "
     "over to other data; found: by the known truth; below each row, the paper's on its data. "
-    "Compare them with the first of them, not with the best model.",
+    "Compare them with the first of them, not with the best model; where the first is far from the "
+    "paper's, the training was too short to tell.",
     (),
 )
 ORIGINS = Table(

@@ -160,7 +160,8 @@ Cells = list[list[str]]
 
 
 def cells(table: Table, result: Mapping[str, Any]) -> Cells:
-    """The table as text: a head, the data's rows, a row per model; columns without a value go.
+    """The table as text: a head, the data's rows, a row per model; rows and columns without a
+    value go.
 
     Args:
         table: which.
@@ -171,7 +172,8 @@ def cells(table: Table, result: Mapping[str, Any]) -> Cells:
     if not columns:
         return []
     head = ["", *(one.title for one in columns)]
-    body = [[row["title"], *_of_row(row, rows, columns)] for row in rows]
+    measured = [row for row in rows if any(one.key in row for one in columns)]
+    body = [[row["title"], *_of_row(row, rows, columns)] for row in measured]
     data: Cells = []
     if table.data_rows:
         named = {"training data": "training", "fresh real faces": "fresh"}

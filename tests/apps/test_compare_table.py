@@ -51,6 +51,11 @@ def test_the_best_is_bold_where_low_is_better(result):
     assert found[1:] == [["GAN", "**2.62 ± 0.01**"], ["MAE", "4.46 ± 0.01"]]
 
 
+def test_models_that_were_not_asked_have_no_row(result):
+    del result["rows"][0]["reconstruction_0"]
+    assert [row[0] for row in cells(TABLE2, result)] == ["", "MAE"]
+
+
 def test_controls_are_their_own_rows(result):
     assert cells(CONTROLS, result)[1:] == [["CHANCE", "4.0 ± 1.0"]]
 

@@ -58,6 +58,7 @@ DOINGS = {
     "render": "normal maps, 224 pixels; plain: torch",
     "register": "a raw scan registered; plain: trimesh, at higher error",
     "io": "a data set read in order",
+    "sample": "1,024 random faces, paper size",
 }
 
 

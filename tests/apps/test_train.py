@@ -53,7 +53,8 @@ def test_a_run_holds_what_is_promised(tiny_run, tiny_data):
     run = RunFolder(tiny_run)
     names = {path.name for path in tiny_run.iterdir()}
     assert names == {
-        "config.yaml", "model.json", "template.npz", "provenance.json", "result.json", "weights.safetensors",
+        "config.yaml", "model.json", "template.npz", "provenance.json", "result.json",
+        "weights.safetensors",
         "metrics.jsonl", "state", "previews", "tensorboard",
     }  # fmt: skip
     assert [path.name for path in sorted(run.states.iterdir())] == ["00000004.pt", "00000006.pt"]

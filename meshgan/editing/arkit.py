@@ -165,7 +165,7 @@ class ArkitFace:
         self, faces: np.ndarray, smoothness: float, sparsity: float
     ) -> tuple[Float[np.ndarray, "T 52"], Float[np.ndarray, " T"]]:
         moves = (faces - self.neutral).reshape(len(faces), -1)
-        moving = [k for k, name in enumerate(ARKIT_NAMES) if name not in self.absent]
+        moving = np.array([k for k, n in enumerate(ARKIT_NAMES) if n not in self.absent])
         basis = self.shapes[moving].reshape(len(moving), -1).astype(np.float64)
         gram = basis @ basis.T
         size = np.diag(gram).copy()

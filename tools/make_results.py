@@ -27,6 +27,7 @@ BENCHES = {
     "render": ["bench", "render"],
     "io": ["bench", "io"],
     "register": ["bench", "register", "--rounds", "5"],
+    "sample": ["bench", "sample"],
     "specificity_paper": ["bench", "specificity", "--size", "paper", "--rounds", "3"],
 }
 DEAR = ("specificity_paper",)

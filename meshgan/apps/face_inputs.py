@@ -119,7 +119,8 @@ class FaceReader:
             else:
                 raw = job.load()
                 scan = prepare_scan(raw.mesh, unit=raw.unit)
-                vertices, back = self._registered(scan, raw.mesh, raw.landmarks, str(job.path))
+                own = mesh.with_vertices(raw.mesh.vertices)  # in its own unit
+                vertices, back = self._registered(scan, own, raw.landmarks, str(job.path))
             faces.append(vertices)
             ways.append(back)
         stacked = torch.from_numpy(np.stack(faces)).to(self._model.model.template_vertices)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 State = TypeVar("State")
 LONGEST = 200
-SAME_GESTURE_S = 0.8
+SAME_GESTURE_S = 2.0  # a software renderer may take most of a second between two changes
 
 
 class History(Generic[State]):

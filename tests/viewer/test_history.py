@@ -36,7 +36,7 @@ def test_gestures_end_by_a_pause_another_gesture_and_an_undo():
     clock = Clock()
     history = History("start", clock)
     history.change("a", gesture="one")
-    clock.now += 2.0
+    clock.now += 2.5
     history.change("b", gesture="one")  # after a pause
     history.change("c", gesture="two")
     history.change("d")

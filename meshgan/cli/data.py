@@ -131,6 +131,26 @@ class Import(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Join(Command):
+    """Make one data set of several with the same topology; people and labels go by their names.
+
+    Example: meshgan data join stills talks --out all
+    """
+
+    parts: tyro.conf.Positional[tuple[Path, ...]]
+    """DATA folders, two or more."""
+    out: Path
+    """DATA folder to make; new or empty, unless --resume."""
+    resume: bool = False
+    """Go on with an interrupted join of the same parts."""
+
+    def __call__(self) -> Summary:
+        from meshgan.apps.join_data import join_data
+
+        return join_data(self.parts, self.out, self.resume)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Info(Command):
     """Say what a DATA folder holds: counts, labels, units, where it comes from.
 

@@ -13,6 +13,7 @@ COMMANDS: dict[str, str | dict[str, str]] = {
     "data": {
         "build": "meshgan.cli.data:Build",
         "import": "meshgan.cli.data:Import",
+        "join": "meshgan.cli.data:Join",
         "info": "meshgan.cli.data:Info",
         "validate": "meshgan.cli.data:Validate",
         "split": "meshgan.cli.data:Split",

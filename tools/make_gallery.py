@@ -1,7 +1,7 @@
 """Draw the pictures of docs/gallery.md anew: runs the page's commands and keeps what it shows.
 
-Run by ``make gallery``. A picture ``results/gallery/a-b.png`` of the page is the file ``a/b.png`` or
-``a-b.png`` that the commands above it wrote.
+Run by ``make gallery``. A picture ``results/gallery/a-b.png`` of the page is the file ``a/b.png``
+or ``a-b.png`` that the commands above it wrote.
 """
 
 import re

@@ -31,8 +31,8 @@ LIMITS = """\
   names of expressions are those of the recipes that posed the faces.
 - Front of the face only, at low resolution: no ears, hair, neck, teeth, tongue or eyeballs, no
   texture. Wrinkles finer than the mesh are not there.
-- Its people talk. Expressions are those of speakers: full around the eyes and brows, a third of
-  their strength around the mouth. There is no broad smile in its data, and happiness shows none.
+- Its visemes come from a sixth of its people, talking at rest or in a mood; the others show
+  emotions. Nobody in its data smiles broadly while talking.
 - A mouth's shape may be a viseme's or an expression's. Landmarks alone do not tell which where
   lambda is 0: give fits a prior.
 - Expressions stronger than those of the data come out weaker or less exact: see the errors from

@@ -22,7 +22,7 @@ BUILD = (  # people who show their emotions, and the same people talking
     "meshgan data build --source anny --out shown --count 7000 --subjects 240",
     "meshgan data build --source anny --out said --count 6000 --subjects 40 "
     "--factors identity,expression,viseme --labelled 0",
-    "meshgan data join shown said --out faces",
+    "meshgan data join shown said --fill viseme=silence --out faces",
 )
 TRAIN = "meshgan train --preset pretrained --data faces --out run"
 EVALUATE = (

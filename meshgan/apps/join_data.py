@@ -1,6 +1,6 @@
 """``meshgan data join``: several data sets of one topology as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,29 @@ from meshgan.reporting import progress
 ROWS = 256
 
 
-def join_data(parts: Sequence[Path | str], out: Path | str, resume: bool = False) -> dict[str, Any]:
+def join_data(
+    parts: Sequence[Path | str],
+    out: Path | str,
+    fill: Mapping[str, str] | None = None,
+    resume: bool = False,
+) -> dict[str, Any]:
     """Write the meshes of several DATA folders into a new one, in order.
 
     People and labels are told apart by their names: equal names are one person, one label. A
-    factor that a part does not have is unlabelled there. Recordings stay apart. Of the extras,
+    factor that a part does not have is unlabelled there, or ``fill``. Recordings stay apart. Of the extras,
     those that all parts have are kept.
 
     Args:
         parts: DATA folders, two or more, whose meshes share one topology.
         out: DATA folder to make.
+        fill: by factor the label of all meshes of parts that do not have the factor.
         resume: go on with an interrupted join of the same parts.
 
     Returns:
         As ``describe_data``.
 
     Raises:
-        InputError: fewer than two parts, or a part of another topology.
+        InputError: fewer than two parts, a part of another topology, or no such label to fill in.
         FileFormatError: a part is no DATA folder, or damaged.
     """
     stores = [Store.open(part) for part in parts]
@@ -49,6 +55,10 @@ def join_data(parts: Sequence[Path | str], out: Path | str, resume: bool = False
     for store in stores:
         for factor, labels in store.factors.items():
             names[factor] = _united(names.get(factor, []), labels)
+    for factor, label in (fill or {}).items():
+        if label not in names.get(factor, ()):
+            known = ", ".join(names.get(factor, [])[:12]) or "no labels, for no part has the factor"
+            raise InputError(f"--fill {factor}={label}: the data sets have {known}")
     people: list[str] = []
     for store in stores:
         people = _united(people, store.subjects)
@@ -57,6 +67,7 @@ def join_data(parts: Sequence[Path | str], out: Path | str, resume: bool = False
         "source": "join",
         "parts": [dict(store.manifest.provenance) for store in stores],
         "content": [store.content_hash for store in stores],
+        "fill": dict(fill or {}),
     }
     writer = StoreWriter.create(out, first.template, names, people, provenance, resume=resume)
     with writer:
@@ -65,7 +76,7 @@ def join_data(parts: Sequence[Path | str], out: Path | str, resume: bool = False
             starts = range(min(skipped, store.count), store.count, ROWS)
             for start in progress(starts, f"joining {store.path.name}", unit="batches"):
                 rows = store.rows(np.arange(start, min(start + ROWS, store.count)))
-                writer.append(_renamed(rows, store, names, people, recordings, kept))
+                writer.append(_renamed(rows, store, names, people, recordings, kept, fill or {}))
             skipped -= min(skipped, store.count)
             recordings += int(store.sequence.max(initial=-1)) + 1
     return describe_data(out)
@@ -86,11 +97,13 @@ def _renamed(
     people: list[str],
     recordings: int,
     kept: Sequence[str],
+    fill: Mapping[str, str],
 ) -> FaceRows:
     """The same rows in the numbers of the joined set."""
     labels = {}
     for factor, united in names.items():
-        labels[factor] = np.full(rows.count, UNLABELLED, dtype=np.int64)
+        filled = united.index(fill[factor]) if factor in fill else UNLABELLED
+        labels[factor] = np.full(rows.count, filled, dtype=np.int64)
         if factor in store.factors:
             places = np.array([united.index(label) for label in store.factors[factor]])
             given = rows.labels[factor]

@@ -65,8 +65,8 @@ def gather_repeats(arguments: Sequence[str], option: str) -> list[str]:
     return [*kept, option, *values] if values else kept
 
 
-def labels_of(options: Sequence[str]) -> dict[str, str]:
-    """``--label factor=label`` as given, by factor.
+def labels_of(options: Sequence[str], option: str = "--label") -> dict[str, str]:
+    """``--label factor=label`` (or another option of this form) as given, by factor.
 
     Raises:
         InputError: one is not of this form.
@@ -74,7 +74,7 @@ def labels_of(options: Sequence[str]) -> dict[str, str]:
     parts = [text.partition("=") for text in options]
     labels = {factor: label for factor, _, label in parts}
     if not all(labels) or not all(labels.values()):
-        raise InputError("--label: expected factor=label, for example expression=happiness")
+        raise InputError(f"{option}: expected factor=label, for example expression=happiness")
     return labels
 
 

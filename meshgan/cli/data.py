@@ -6,7 +6,7 @@ from typing import Literal
 
 import tyro
 
-from meshgan.cli.command import Command, Summary
+from meshgan.cli.command import Command, Summary, labels_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +141,16 @@ class Join(Command):
     """DATA folders, two or more."""
     out: Path
     """DATA folder to make; new or empty, unless --resume."""
+    fill: tuple[str, ...] = ()
+    """factor=label: the label of all faces of parts that do not have the factor, for example
+    viseme=silence."""
     resume: bool = False
     """Go on with an interrupted join of the same parts."""
 
     def __call__(self) -> Summary:
         from meshgan.apps.join_data import join_data
 
-        return join_data(self.parts, self.out, self.resume)
+        return join_data(self.parts, self.out, labels_of(self.fill, "--fill"), self.resume)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,13 @@ def test_rows_keep_their_faces_people_and_labels(parts, tmp_path):
     assert "only" not in made.manifest.extras
 
 
+def test_what_a_part_does_not_know_can_be_filled_in(parts, tmp_path):
+    join_data(parts, tmp_path / "all", fill={"viseme": "oh"})
+    assert Store.open(tmp_path / "all").labels("viseme").tolist() == [0, 0, 0, 0, -1]
+    with pytest.raises(InputError, match="--fill viseme=ah: the data sets have oh"):
+        join_data(parts, tmp_path / "more", fill={"viseme": "ah"})
+
+
 def test_an_interrupted_join_goes_on(parts, tmp_path, monkeypatch):
     original = StoreWriter.append
     seen = []

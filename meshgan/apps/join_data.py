@@ -24,8 +24,8 @@ def join_data(
     """Write the meshes of several DATA folders into a new one, in order.
 
     People and labels are told apart by their names: equal names are one person, one label. A
-    factor that a part does not have is unlabelled there, or ``fill``. Recordings stay apart. Of the extras,
-    those that all parts have are kept.
+    factor that a part does not have is unlabelled there, or ``fill``. Recordings stay apart. Of
+    the extras, those that all parts have are kept.
 
     Args:
         parts: DATA folders, two or more, whose meshes share one topology.

@@ -14,7 +14,7 @@ from meshgan.pictures.paint import paint_template
 
 
 def interpolate_faces(
-    run: Path | FaceModel,
+    run: Path | FaceModel | None,
     faces: Sequence[str],
     out: Path,
     frames: int = 50,
@@ -27,7 +27,7 @@ def interpolate_faces(
     """Write the faces on the way through some faces.
 
     Args:
-        run: RUN folder, or its model.
+        run: RUN folder, or its model; None for the model that comes with the package.
         faces: two or more, in words (``face_keys.face_codes``).
         out: a new folder for meshes, or .gif, .mp4, .glb, .pc2, .png.
         frames: number of faces, the ends among them.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,10 +19,9 @@ class Interpolate(Command):
     Example: meshgan interpolate runs/demo seed:1 expression=happiness seed:2 --out walk.gif
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a trained model."""
-    faces: tyro.conf.Positional[tuple[str, ...]]
-    """Two faces or more, in order."""
+    words: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[RUN] FACES")]
+    """RUN folder of a trained model (without it, the model that comes with the package); then two
+    faces or more, in order."""
     out: Path
     """New folder for meshes, or a file: .gif, .mp4, .glb (morph targets and an animation), .pc2,
     .png (a film strip)."""
@@ -47,10 +46,11 @@ class Interpolate(Command):
         from meshgan.apps.animation import Film
         from meshgan.apps.interpolate import interpolate_faces
 
+        is_run = bool(self.words) and (Path(self.words[0]) / "config.yaml").is_file()
         film = Film(self.fps, self.size, mesh_format=self.format)
         return interpolate_faces(
-            self.run,
-            self.faces,
+            Path(self.words[0]) if is_run else None,
+            self.words[1:] if is_run else self.words,
             self.out,
             frames=self.frames,
             kind=self.kind,

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from meshgan.cli.command import Command, Summary
+from meshgan.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +17,10 @@ class Speak(Command):
     Example: meshgan speak runs/talking "HH AH0 L OW1 , W ER1 L D" --out talk.glb
     """
 
-    run: tyro.conf.Positional[Path]
-    """RUN folder of a trained model."""
-    phonemes: tyro.conf.Positional[str]
-    """ARPAbet or TIMIT in quotes (not text), with commas for pauses; or an alignment file
-    (.TextGrid, .lab, .csv)."""
+    words: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[RUN] PHONEMES")]
+    """RUN folder of a trained model (without it, the model that comes with the package); then
+    ARPAbet or TIMIT in quotes (not text), with commas for pauses, or an alignment file (.TextGrid,
+    .lab, .csv)."""
     out: Path
     """.glb (one face, a morph target per viseme, an animation), .gif, .mp4, .pc2, .png (a film
     strip), or a new folder for a mesh per frame."""
@@ -49,9 +49,15 @@ class Speak(Command):
         from meshgan.apps.animation import Film
         from meshgan.apps.speak import speak
 
+        if len(self.words) not in (1, 2):
+            raise InputError(
+                f"speak: {len(self.words)} words; expected RUN and the phonemes in quotes, or the "
+                'phonemes alone: "HH AH0 L OW1"'
+            )
+        run = Path(self.words[0]) if len(self.words) == 2 else None
         return speak(
-            self.run,
-            self.phonemes,
+            run,
+            self.words[-1],
             self.out,
             face=self.face,
             expression=self.expression,

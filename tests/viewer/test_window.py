@@ -22,6 +22,7 @@ from meshgan.geometry.alignment import procrustes
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("window")]
 PATIENCE_S = 180
 DRAG_STEPS = 5
+HOLDS_S = (0.6, 3.0, 8.0)  # a click within one picture is not seen
 TOOLS = ("Xvfb", "xdotool")
 
 
@@ -59,23 +60,29 @@ class Driver:
         )
         return int(found["X"]) + round(x + across * width), int(found["Y"]) + y + height // 2
 
-    def after(self, act: Callable[[], None]) -> tuple[np.ndarray, str]:
+    def after(self, act: Callable[[], None], before: int | None = None) -> tuple[np.ndarray, str]:
         """What is shown once the window has answered."""
-        before = self.state()[0]
+        before = self.state()[0] if before is None else before
         act()
         self.wait("change", lambda: self.state()[0] > before)
         time.sleep(0.5)
         return self.state()[1:]
 
     def click(self, control: str) -> tuple[np.ndarray, str]:
-        def act() -> None:
+        """Press and let go of the mouse: longer where a slow window has missed it."""
+        before = self.state()[0]
+        for hold_s in HOLDS_S:
             self.hands("mousemove", *self.place(control))
             time.sleep(0.4)
             self.hands("mousedown", 1)
-            time.sleep(0.6)  # a window that draws slowly misses a short click
+            time.sleep(hold_s)
             self.hands("mouseup", 1)
-
-        return self.after(act)
+            end = time.monotonic() + 20
+            while time.monotonic() < end and self.state()[0] == before:
+                time.sleep(0.1)
+            if self.state()[0] > before:
+                break
+        return self.after(lambda: None, before)
 
     def press(self, key: str) -> tuple[np.ndarray, str]:
         def act() -> None:

@@ -36,6 +36,11 @@ def run_or_pretrained(run: Path | str | None) -> Path:
     return shipped
 
 
+def is_named_run(word: str) -> bool:
+    """Whether a word of a command line names a RUN, and not something else, such as a face."""
+    return word == PRETRAINED or RunFolder(word).config_file.is_file()
+
+
 def pack_run(run: Path | str, out: Path | str) -> dict[str, Any]:
     """Write what is needed to use the model of ``run``, and to know where it came from, to ``out``.
 

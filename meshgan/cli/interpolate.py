@@ -45,8 +45,9 @@ class Interpolate(Command):
     def __call__(self) -> Summary:
         from meshgan.apps.animation import Film
         from meshgan.apps.interpolate import interpolate_faces
+        from meshgan.apps.pretrained import is_named_run
 
-        is_run = bool(self.words) and (Path(self.words[0]) / "config.yaml").is_file()
+        is_run = bool(self.words) and is_named_run(self.words[0])
         film = Film(self.fps, self.size, mesh_format=self.format)
         return interpolate_faces(
             Path(self.words[0]) if is_run else None,

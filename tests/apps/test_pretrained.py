@@ -9,6 +9,7 @@ from meshgan.apps.model_card import write_model_card
 from meshgan.apps.pretrained import (
     CARD_FILE,
     METRICS_FILE,
+    is_named_run,
     pack_run,
     run_or_pretrained,
     storage_facts,
@@ -32,6 +33,9 @@ def test_comes_with_the_package_and_is_small():
 def test_has_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_or_pretrained("pretrained") == run_or_pretrained(None)
+    assert is_named_run("pretrained")
+    assert is_named_run(str(run_or_pretrained(None)))
+    assert not is_named_run("seed:1")
     (tmp_path / "pretrained").mkdir()  # a folder of one's own comes first
     assert run_or_pretrained("pretrained") == RunFolder("pretrained").path
 

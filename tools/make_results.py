@@ -28,6 +28,8 @@ BENCHES = {
     "io": ["bench", "io"],
     "register": ["bench", "register", "--rounds", "5"],
     "sample": ["bench", "sample"],
+    "view": ["bench", "view"],
+    "fit": ["bench", "fit"],
     "specificity_paper": ["bench", "specificity", "--size", "paper", "--rounds", "3"],
 }
 DEAR = ("specificity_paper",)
@@ -60,6 +62,8 @@ DOINGS = {
     "register": "a raw scan registered; plain: trimesh, at higher error",
     "io": "a data set read in order",
     "sample": "1,024 random faces, paper size",
+    "view": "one face in the viewer: decoded, lit, 22,000 vertices",
+    "fit": "144 faces from 85 landmarks, paper size; plain: Adam on whole meshes",
 }
 
 

@@ -9,11 +9,11 @@ MINUTE = 60.0
 ABLATIONS = Table(
     "ablations",
     "What each loss does",
-    "Models that start from random weights, as the paper's do: all losses, then one of them left "
-    "out. Roughness and Div over the training data's own, Sp over the data's Div, as ratios carry "
-    "over to other data; found: by the known truth; below each row, the paper's on its data. "
-    "Compare them with the first of them, not with the best model; where the first is far from the "
-    "paper's, the training was too short to tell.",
+    "Models that start from faces of the data whose codes are all turned into one another, so that "
+    "none means anything: all losses, then one of them left out. Roughness and Div over the "
+    "training data's own, Sp over the data's Div, as ratios carry over to other data; found: by "
+    "the known truth; below each row, the paper's on its data. Compare them with the first of "
+    "them, not with the best model.",
     (),
 )
 ORIGINS = Table(
@@ -36,7 +36,7 @@ FOUND = {
     "oracle_expression": "expression found (%)",
 }
 OF_PAPER = {
-    "random_start": "GAN",
+    "mixed_start": "GAN",
     "without_regulariser": "without mesh regulariser",
     "without_expression_classifier": "without expression classifier",
     "without_feature_loss": "without feature loss",

@@ -38,7 +38,7 @@ class Contender:
 
 TITLES: Mapping[str, tuple[str, Group]] = {
     "gan": ("decoupled GAN", "model"),
-    "random_start": ("GAN from random weights, all losses", "ablation"),
+    "mixed_start": ("GAN from mixed codes, all losses", "ablation"),
     "without_regulariser": ("GAN without mesh regulariser", "ablation"),
     "without_expression_classifier": ("GAN without expression classifier", "ablation"),
     "without_feature_loss": ("GAN without feature loss", "ablation"),

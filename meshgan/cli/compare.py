@@ -27,7 +27,7 @@ class Compare(Command):
     """Folder for runs, judges, results and the tables (compare.md, .csv, .json, .html)."""
     models: str | None = None
     """Which of the standard models, separated by commas: gan, pca, multilinear, mae, coma;
-    ablations: random_start, without_regulariser, without_expression_classifier,
+    ablations: mixed_start, without_regulariser, without_expression_classifier,
     without_feature_loss."""
     preset: str = "quick"
     """Settings of the GAN."""

@@ -112,6 +112,24 @@ def bend_codes(
 
 
 @torch.no_grad()
+def mix_codes(generator: DecoupledGenerator, rng: torch.Generator) -> None:
+    """Turn all codes into one another, by one random rotation of the joined codes.
+
+    Random faces stay as they are, since Gaussian codes do not change under rotation; but each code
+    now moves a share of everything: who somebody is, the expression and what no code should say.
+    The labels keep their codes. What is decoupled afterwards, the losses have decoupled.
+
+    Args:
+        generator: changed in place.
+        rng: of the rotation.
+    """
+    size = generator.hidden.weight.shape[1]
+    rotation, _ = torch.linalg.qr(torch.randn(size, size, generator=rng))
+    turned = generator.hidden.weight @ rotation.to(generator.hidden.weight)
+    generator.hidden.weight.copy_(turned)
+
+
+@torch.no_grad()
 def _bent(bend: "Bend", rng: torch.Generator, count: int = 2 * PAIRS) -> np.ndarray:
     size = bend.seen + len(bend.gain)
     return bend(torch.randn(count, size, generator=rng)).numpy()

@@ -106,7 +106,7 @@ def test_a_damaged_or_foreign_result_is_measured_again(compared, domes, dome_run
 
 
 def test_refuses_what_it_does_not_know(domes, dome_run, tmp_path):
-    with pytest.raises(InputError, match=r"no model gun; choose from gan, random"):
+    with pytest.raises(InputError, match=r"no model gun; choose from gan, mixed"):
         compare(asked(domes, tmp_path, models=("gun",)))
     with pytest.raises(InputError, match='"beauty" is not known'):
         compare(asked(domes, tmp_path, runs=(dome_run,), metrics=("beauty",)))
@@ -120,7 +120,7 @@ def test_standard_models_have_presets_of_their_names(tmp_path):
     found = standard_contenders(tmp_path)
     assert [one.preset for one in found] == [
         "quick",
-        "random_start",
+        "mixed_start",
         "without_regulariser",
         "without_expression_classifier",
         "without_feature_loss",

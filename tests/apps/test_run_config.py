@@ -23,7 +23,7 @@ def test_without_a_task_it_is_the_decoupled_gan():
 
 
 def test_a_preset_may_build_on_another():
-    base, changed = read_config("random_start", None), read_config("without_feature_loss", None)
+    base, changed = read_config("mixed_start", None), read_config("without_feature_loss", None)
     assert changed.loss.feature == 0
     assert changed.loss == replace(base.loss, feature=0.0)
     assert replace(changed, loss=base.loss) == base
@@ -32,7 +32,7 @@ def test_a_preset_may_build_on_another():
 def test_ablations_are_the_papers_losses_but_for_one_term():
     paper = read_config("paper", None).loss
     left_out = {
-        "random_start": {},
+        "mixed_start": {},
         "without_regulariser": {"laplacian": 0.0},
         "without_expression_classifier": {"unclassified": ("expression",)},
         "without_feature_loss": {"feature": 0.0},
@@ -40,7 +40,7 @@ def test_ablations_are_the_papers_losses_but_for_one_term():
     for name, changes in left_out.items():
         config = read_config(name, None)
         assert config.loss == replace(paper, **changes)
-        assert config.model.start == "random"
+        assert config.model.start == "mixed"
 
 
 def test_unknown_task_is_refused(tmp_path):

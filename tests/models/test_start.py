@@ -8,7 +8,7 @@ from meshgan.errors import InputError
 from meshgan.models.baselines.additive import fit_additive, held_out_deviations
 from meshgan.models.bend import Bend, energy_distance
 from meshgan.models.generator import DecoupledGenerator
-from meshgan.models.start import bend_codes, start_from_additive
+from meshgan.models.start import bend_codes, mix_codes, start_from_additive
 
 PEOPLE, FACES, VERTICES = 24, 30, 40
 FACTORS = {
@@ -183,3 +183,35 @@ def test_whole_spreads_hold_all_the_variance_of_rows_left_out():
     some, whole = held_out_deviations(rows, 8), held_out_deviations(rows, 8, whole=True)
     np.testing.assert_allclose((whole**2).sum(), (rows**2).sum() / 60, rtol=1e-9)
     np.testing.assert_allclose(whole / some, np.full(8, whole[0] / some[0]))
+
+
+def test_mixed_codes_draw_the_same_faces_and_mean_nothing(faces):
+    _, _, model = faces
+    made = generator()
+    start_from_additive(made, model, torch.Generator().manual_seed(2))
+    labels = {name: made.label_codes(name).clone() for name in FACTORS}
+    sizes = list(SIZES.values())
+
+    def moved(codes):
+        """Displacements (n, 3V) by joined codes (n, d)."""
+        joined = torch.cat([codes, torch.zeros(1, sum(sizes))])
+        faces = made.decode(dict(zip(SIZES, joined.split(sizes, dim=1), strict=True)))
+        return (faces[:-1] - faces[-1]).flatten(1).detach()
+
+    units = torch.eye(sum(sizes))
+    linear = 2 * sum(sizes)  # the free units are not linear: leave them out
+    made.output.weight.data[:, linear:] = 0
+    before = moved(units)
+    mix_codes(made, torch.Generator().manual_seed(3))
+    after = moved(units)
+    torch.testing.assert_close(after.T @ after, before.T @ before, rtol=1e-4, atol=1e-3)
+    for name in FACTORS:
+        torch.testing.assert_close(made.label_codes(name), labels[name])
+    expression = slice(SIZES["identity"], SIZES["identity"] + SIZES["expression"])
+    share = after[expression].square().sum() / after.square().sum()
+    was = before[expression].square().sum() / before.square().sum()
+    even = SIZES["expression"] / sum(sizes)
+    assert abs(share - even) < abs(was - even)
+    directions = torch.linalg.qr(before[expression].T)[0]  # of the expressions
+    inside = (after[expression] @ directions).square().sum() / after[expression].square().sum()
+    assert inside < 0.5  # was 1

@@ -35,7 +35,7 @@ from meshgan.models.independent_axes import with_independent_axes
 from meshgan.models.mapped_output import MappedOutput, laplacian_regulariser
 from meshgan.models.roughness import vertex_energies, weigh_by_data
 from meshgan.models.spread import match_diversity
-from meshgan.models.start import bend_codes, start_from_additive
+from meshgan.models.start import bend_codes, mix_codes, start_from_additive
 from meshgan.pictures.paint import paint_template
 from meshgan.training.tasks.decoupled_gan import DecoupledGAN
 from meshgan.training.tasks.decoupled_gan_anchor import Anchor
@@ -89,7 +89,7 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
     normalisation = Normalisation(geometry_map(mean[None])[0], scale)
     reference = _reference(dataset, list(factors), config)
     generator = _make_generator(template, factors, scale, config)
-    if fresh and config.model.start == "additive":
+    if fresh and config.model.start != "random":
         _start_additive(generator, dataset, labels, reference, config)
     laplacian, areas = _surface_operators(template)
     regulariser = laplacian_regulariser(laplacian, areas, scale, config.loss.laplacian_length_mm)
@@ -174,6 +174,8 @@ def _start_additive(
     )
     start_from_additive(generator, model, rng)
     bend_codes(generator, model, rng)
+    if config.model.start == "mixed":
+        mix_codes(generator, seeding.torch_generator(config.train.seed, "mixed"))
 
 
 def _make_discriminator(

@@ -24,8 +24,10 @@ class ModelConfig:
     ``template``: the one that comes with the template."""
     trunk: tuple[int, ...] = (16, 32)
     branch: tuple[int, ...] = (64, 128)
-    start: Literal["random", "additive"] = "random"
-    """``additive``: begin as the additive model of the labelled data instead of at random."""
+    start: Literal["random", "additive", "mixed"] = "random"
+    """``additive``: begin as the additive model of the labelled data instead of at random;
+    ``mixed``: the same faces, but with all codes turned into one another, so that none means
+    anything yet and only the losses can tell them apart (for ablations)."""
     mirrored_start: bool = False
     """Let the additive model see every face's mirror image too, as another person's; needs a
     template with a mirror map."""

@@ -100,6 +100,61 @@ def test_chunks_do_not_matter():
     np.testing.assert_allclose(one.mean, other.mean, atol=1e-6)
 
 
+class SparseFaces(Faces):
+    """Two sparsely labelled factors that move as much as each other, beside well known people."""
+
+    def __init__(self):
+        labelled = {"expression": 0.25, "viseme": 0.25}
+        super().__init__(("identity", "expression", "viseme"), labelled)
+        rng = np.random.default_rng(3)
+        self.values = self.centre + self.shapes["identity"][self.truth["identity"]]
+        for name, half in (("expression", slice(0, 30)), ("viseme", slice(30, 60))):
+            shapes = np.zeros((self.counts[name], WIDTH))
+            shapes[:, half] = rng.normal(size=(self.counts[name], 30)) * 3
+            self.shapes[name] = shapes - shapes.mean(axis=0)
+            own = self.shapes[name][self.truth[name]]
+            self.values = self.values + own * rng.normal(1, 0.2, size=(len(own), 1))
+
+
+def test_two_sparse_factors_both_get_what_is_theirs():
+    """The first used to take all directions, its own and the other's."""
+    faces = SparseFaces()
+    sizes = {"identity": 9, "expression": 6, "viseme": 6, "noise": 2}
+    model = fit_additive(
+        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0)
+    )  # fmt: skip
+    assert set(model.shared) == {"expression", "viseme", "noise"}
+    for name in ("expression", "viseme"):
+        moved = model.codes[name] @ model.bases[name]
+        moved -= moved.mean(axis=0)
+        missed = np.linalg.norm(moved - faces.shapes[name]) / np.linalg.norm(faces.shapes[name])
+        assert missed < 0.25
+        other = "viseme" if name == "expression" else "expression"
+        spill = model.codes[name] @ model.bases[name] @ faces.shapes[other].T
+        own = model.codes[name] @ model.bases[name] @ faces.shapes[name].T
+        assert np.abs(spill).max() < 0.25 * np.abs(own).max()
+    own = [np.sqrt((model.bases[name] ** 2).sum()) for name in ("expression", "viseme")]
+    assert 0.5 < own[0] / own[1] < 2
+
+
+def test_samples_of_several_sparse_factors_are_the_faces():
+    """Directions are orthonormal across factors: codes give back all that they span."""
+    faces = SparseFaces()
+    sizes = {"identity": 9, "expression": 6, "viseme": 6, "noise": 2}
+    model = fit_additive(
+        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0)
+    )  # fmt: skip
+    joined = np.concatenate([model.bases[name] for name in model.shared])
+    used = np.linalg.norm(joined, axis=1) > 1e-6
+    unit = joined[used] / np.linalg.norm(joined[used], axis=1, keepdims=True)
+    np.testing.assert_allclose(unit @ unit.T, np.eye(len(unit)), atol=1e-4)
+    start = 0
+    for name in model.shared:
+        own = model.samples[:, start : start + sizes[name]][:, used[start : start + sizes[name]]]
+        np.testing.assert_allclose(own.T @ own / len(own), np.eye(own.shape[1]), atol=1e-3)
+        start += sizes[name]
+
+
 def test_few_rows_are_enough_for_the_directions():
     """Thirty rows hold all directions of four expressions; label means still use all rows."""
     faces = Faces(labelled={"expression": 0.4})

@@ -10,6 +10,7 @@ from meshgan.errors import InputError
 from meshgan.models.generator import NOISE
 
 WELL_LABELLED = 0.5
+ROUNDING = 1e-9  # of the variance that labels explain: directions below it are single precision's
 ENOUGH_LABELS = 20  # for spreads measured on labels left out
 Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 """Starts a pass over the data: chunks of (row numbers (b,), displacements (b, 3V) in mm)."""
@@ -53,7 +54,9 @@ def fit_additive(
 
     Factors are taken in the order of how much of the data they label. A factor that labels at
     least half of it spans the principal directions of its label means, which are then
-    subtracted; the others, and then the noise, share the principal directions of what is left.
+    subtracted; the others, and then the noise, share what is left: a single factor gets its
+    leading principal directions; of several, each gets first those in which the means of its own
+    labels differ, then in turn, where they explain least, the principal directions of the rest.
 
     Args:
         chunks: starts a pass over the data each time it is called.
@@ -102,21 +105,71 @@ def fit_additive(
         labelled = residual_labels[name] >= 0
         residual[labelled] -= means[residual_labels[name][labelled]].astype(np.float32)
     shared = {name: code_sizes[name] for name in (*weak, NOISE) if code_sizes.get(name)}
-    directions, deviations = principal_directions(residual, sum(shared.values()))
+    of_labels = {name: tracked[name].result() for name in weak}
+    dealt = _deal_directions(residual, of_labels, shared)
     samples = np.zeros((len(residual), sum(shared.values())))
-    samples[:, : len(directions)] = residual @ directions.T / deviations
-    start = 0
+    columns, start = [], 0
     for name, size in shared.items():
+        directions, deviations = dealt[name]
         basis = np.zeros((size, len(mean)))
-        part = directions[start : start + size]
-        basis[: len(part)] = part * deviations[start : start + size, None]
+        basis[: len(directions)] = directions * deviations[:, None]
+        columns += range(start, start + len(directions))
         bases[name], start = basis, start + size
         if name != NOISE:
-            codes[name] = _project(tracked[name].result(), basis)
+            codes[name] = _project(of_labels[name], basis)
+    joined = np.concatenate([dealt[name][0] for name in shared])
+    samples[:, columns] = residual @ joined.T / np.concatenate([dealt[name][1] for name in shared])
     bases = {
         name: bases.get(name, np.zeros((size, len(mean)))) for name, size in code_sizes.items()
     }
     return AdditiveModel(mean, bases, codes, tuple(shared), samples)
+
+
+def _deal_directions(
+    residual: Float[np.ndarray, "n W"],
+    label_means: Mapping[str, Float[np.ndarray, "K W"]],
+    sizes: Mapping[str, int],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Directions (k, W) for each factor, and deviations along them; noise gets the last ones.
+
+    Directions are orthonormal, across factors too; along those of one factor, rows are
+    uncorrelated.
+    """
+    if len(label_means) < 2:
+        directions, deviations = principal_directions(residual, sum(sizes.values()))
+        ends = np.cumsum(list(sizes.values()))[:-1]
+        return dict(
+            zip(sizes, zip(np.split(directions, ends), np.split(deviations, ends)), strict=True)
+        )
+    spans: dict[str, np.ndarray] = {}
+    explained: dict[str, float] = {}
+    taken = np.empty((0, residual.shape[1]), dtype=residual.dtype)
+    for name, means in label_means.items():
+        apart = means - means.mean(axis=0)
+        apart -= (apart @ taken.T) @ taken
+        own, _ = principal_directions(apart, min(sizes[name], len(means) - 1))
+        spans[name] = own.astype(residual.dtype)
+        explained[name] = float(((residual @ spans[name].T) ** 2).sum() / len(residual))
+        taken = np.concatenate([taken, spans[name]])
+    left = residual - (residual @ taken.T) @ taken
+    rest, deviations = principal_directions(left, sum(sizes.values()) - len(taken))
+    real = deviations**2 > ROUNDING * sum(explained.values())
+    for direction, deviation in zip(rest[real], deviations[real], strict=True):
+        open_to = [name for name in label_means if len(spans[name]) < sizes[name]]
+        name = min(open_to, key=explained.__getitem__) if open_to else NOISE
+        spans[name] = np.concatenate([spans.get(name, taken[:0]), direction[None]])
+        explained[name] = explained.get(name, 0.0) + float(deviation**2)
+    return {name: _uncorrelated(residual, spans.get(name, taken[:0])) for name in sizes}
+
+
+def _uncorrelated(
+    rows: Float[np.ndarray, "n W"], span: Float[np.ndarray, "k W"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same span, turned to its principal directions in some rows, and deviations there."""
+    along = (rows @ span.T).astype(np.float64)
+    values, vectors = np.linalg.eigh(along.T @ along / len(rows))
+    keep = np.flatnonzero(values > 0)[::-1]
+    return vectors[:, keep].T.astype(rows.dtype) @ span, np.sqrt(values[keep])
 
 
 class _Means:

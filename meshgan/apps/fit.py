@@ -10,7 +10,12 @@ import torch
 from jaxtyping import Float
 
 from meshgan.apps.face_model import FaceModel
-from meshgan.apps.fit_inputs import read_landmark_files, read_registered, result_names
+from meshgan.apps.fit_inputs import (
+    read_landmark_files,
+    read_photograph,
+    read_registered,
+    result_names,
+)
 from meshgan.apps.fit_pictures import Shown, fit_sheet
 from meshgan.apps.fit_uncertainty import (
     calibration_from,
@@ -56,6 +61,7 @@ class FitSettings:
         places: file with the vertex ids or places of the landmarks.
         jaw_weight: of the landmarks along the jaw in pictures.
         camera: of pictures.
+        photographs: the pictures themselves, one per face, to draw on; or none.
         seed: of random starts.
         file_format: of the meshes that are written.
         uncertainty: how sure the fit is of each vertex, too; of landmarks.
@@ -75,6 +81,7 @@ class FitSettings:
     places: Path | None = None
     jaw_weight: float = 0.1
     camera: Camera | None = None
+    photographs: tuple[Path, ...] = ()
     seed: int = 0
     file_format: str = "ply"
     uncertainty: bool = False
@@ -132,6 +139,11 @@ def fit_files(
     """
     how = settings or FitSettings()
     paths = _one_kind(landmarks, meshes, scans)
+    if how.photographs and (how.camera is None or len(how.photographs) != len(paths)):
+        raise InputError(
+            f"--photo: {len(how.photographs)} pictures for {len(paths)} faces; one each, and "
+            "--camera weak or pinhole"
+        )
     if truth and len(truth) != len(paths):
         raise InputError(f"--truth: {len(truth)} meshes for {len(paths)} faces; one each")
     model = FaceModel.load(run)
@@ -182,13 +194,19 @@ def _fit_landmarks(model: FaceModel, paths: Sequence[Path], how: FitSettings) ->
         unit=how.unit or "mm",
         camera=camera,
     )
+    named = find_points(files.points, model.template)
     shown = [Shown(landmarks=points) for points in files.in_space(how.unit)]
+    if camera is not None:
+        photographs = [read_photograph(path) for path in how.photographs] or [None] * len(paths)
+        shown = [
+            Shown(pixels=seen, photograph=photograph)
+            for seen, photograph in zip(files.targets[:, named.rows], photographs, strict=True)
+        ]
     numbers: list[dict[str, Any]] = [{} for _ in paths]
     if fit.cameras is not None:
         for row, focal in zip(numbers, fit.cameras.focal_px.tolist(), strict=True):
             row["pixels_per_mm" if fit.cameras.kind == "weak" else "focal_px"] = focal
-    places = find_points(files.points, model.template).points
-    return Fitted(fit, files.names, shown, numbers, places)
+    return Fitted(fit, files.names, shown, numbers, named.points)
 
 
 def _fit_meshes(model: FaceModel, paths: Sequence[Path], how: FitSettings) -> Fitted:

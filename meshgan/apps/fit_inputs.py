@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from PIL import Image
 
 from meshgan.apps.landmarks import order_of
 from meshgan.data.importers.landmark_files import read_bu83, read_lm3
@@ -14,7 +15,7 @@ from meshgan.data.landmarks import LandmarkSet, read_landmarks
 from meshgan.data.mesh_io import MILLIMETRES, Unit, read_mesh
 from meshgan.data.point_lists import read_points
 from meshgan.data.template import Template
-from meshgan.errors import InputError, ShapeError
+from meshgan.errors import FileFormatError, InputError, ShapeError
 from meshgan.fitting.named_points import PointsLike, find_points
 from meshgan.geometry.mesh import TriMesh
 
@@ -114,6 +115,19 @@ def read_registered(paths: Sequence[Path], template: Template, unit: Unit | None
                 "(meshgan register)"
             )
     return meshes
+
+
+def read_photograph(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """A picture as its pixels lie in the file: landmarks count from its upper left corner.
+
+    Raises:
+        FileFormatError: not a picture.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{path}: not a picture ({error})") from error
 
 
 def result_names(paths: Sequence[Path]) -> tuple[str, ...]:

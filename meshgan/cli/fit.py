@@ -59,6 +59,8 @@ class Fit(Command):
     """Focal length of a pinhole camera in pixels; solved for by default."""
     image_size: tuple[int, int] | None = None
     """Width and height of the picture."""
+    photo: tuple[Path, ...] = ()
+    """The pictures themselves, one per face, as a ground for sheet.png."""
     jaw_weight: float = 0.1
     """Weight of the landmarks along the jaw in pictures: they mark the outline, not a place."""
     solver: Literal["lm", "adam", "adam+lm"] = "lm"
@@ -96,6 +98,7 @@ class Fit(Command):
             self.places,
             self.jaw_weight,
             camera,
+            self.photo,
             self.seed,
             self.format,
             self.uncertainty or self.calibrate is not None,

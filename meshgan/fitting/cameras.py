@@ -74,6 +74,11 @@ class Cameras:
     focal_px: Float[Tensor, " B"]
     centre_px: Float[Tensor, "B 2"]
 
+    def take(self, row: int) -> "Cameras":
+        """The camera of one picture."""
+        some = slice(row, row + 1)
+        return Cameras(self.kind, self.focal_px[some], self.centre_px[some])
+
     def project(self, points: Float[Tensor, "B P 3"]) -> Float[Tensor, "B P 2"]:
         """Pixels of points in the camera frame, mm."""
         plane = points[..., :2]

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.fit import FitSettings, fit_files, surface_rms
+from meshgan.apps.fit_pictures import PICTURE_PX
 from meshgan.cli.main import parse
 from meshgan.data.code_files import read_codes
 from meshgan.data.landmarks import LandmarkSet, write_landmarks
@@ -121,6 +123,7 @@ def test_a_picture_in_shares_of_its_size(tiny_run, model, tmp_path):
     rms, how = surface_rms(read_mesh(tmp_path / "out/a.ply").vertices,
                            model.template.mesh.with_vertices(truth), model.template)  # fmt: skip
     assert how == "vertices"
+    assert Image.open(tmp_path / "out/sheet.png").width > 3 * PICTURE_PX  # picture and two views
     assert rms < 6.0  # the distance to the camera is what one picture says least about
 
 

@@ -1,12 +1,11 @@
 """Measure transfers by several runs: ``python tools/measure_transfer.py RUN... --out FILE``.
 
-Writes the numbers as JSON, with the command and the versions that made them.
+Writes the numbers as JSON, with the command that made them and where it ran.
 """
 
 import argparse
 import logging
 import platform
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,15 +24,13 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     found = transfer_table(options.runs, options.cases, options.contacts, options.seed)
+    named = {"cases": options.cases, "contacts": options.contacts, "seed": options.seed}
     words = [run.name for run in options.runs]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
+    words += [f"--{name} {value}" for name, value in named.items()]
     write_json(
         options.out,
         {
             "command": f"python tools/measure_transfer.py {' '.join(words)}",
-            "commit": commit.stdout.strip(),
             "machine": platform.machine(),
             "python": ".".join(map(str, sys.version_info[:3])),
             **found,

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from meshgan.data.template import Template
 from meshgan.editing.closing import SlitClosing, slit_closings
+from meshgan.geometry.alignment import procrustes, robust_procrustes
 from meshgan.geometry.carrying import SurfaceCarrier
 from meshgan.models.base import MeshModel
 
+STEADY_MM, STEADY_ROUNDS = 1.0, 15  # skin that moves farther does not tell where the head is
 LEARNED_SHARE = 0.5  # of the difference that a model sees between two people's motions
 
 
@@ -81,7 +84,8 @@ class SkinMotion:
     ) -> Float[Tensor, "B V 3"]:
         """What a model's motion of a target lacks of a source's: J m - m_t + a (m_t - m_s).
 
-        J m is the source's motion in the target's proportions, which needs no model. Where the
+        J m is the source's motion in the target's proportions, which needs no model; J acts in the
+        frame of the head. Where the
         model's motions of the two people differ, m_t - m_s, it has learned that people move
         differently in the same expression; a share a of that is kept.
 
@@ -90,14 +94,27 @@ class SkinMotion:
             target_rest: the target at rest, mm.
             modelled: m_t, which the target has already.
         """
-        carried = torch.cat(
-            [
-                torch.from_numpy(
-                    self._carrier.between_people(
-                        seen[None].cpu().double().numpy(), rest.cpu().numpy(), own.cpu().numpy()
-                    )
-                )
-                for seen, rest, own in zip(source.seen, source.rest, target_rest, strict=True)
-            ]
-        ).to(modelled)
+        triples = (part.cpu().double().numpy() for part in (source.seen, source.rest, target_rest))
+        carried = np.stack([self._carried(*triple) for triple in zip(*triples, strict=True)])
+        carried = torch.from_numpy(carried).to(modelled)
         return carried - modelled + LEARNED_SHARE * (modelled - source.modelled)
+
+    def _carried(
+        self,
+        seen: Float[np.ndarray, "V 3"],
+        rest: Float[np.ndarray, "V 3"],
+        own_rest: Float[np.ndarray, "V 3"],
+    ) -> Float[np.ndarray, "V 3"]:
+        """A motion in another person's proportions; that of the whole head stays as it is.
+
+        The skin's motion is seen from the part of the head that does not move. Where the whole
+        face, on average, has moved as well, which alignment of faces to each other does, the other
+        face moves as far: that has nothing to do with proportions.
+        """
+        moved = rest + seen
+        whole = procrustes(moved, rest)
+        steady = robust_procrustes(moved, rest, STEADY_MM, rounds=STEADY_ROUNDS)
+        skin = (steady.apply(moved) - rest)[None]
+        reached = own_rest + self._carrier.between_people(skin, rest, own_rest)[0]
+        level = procrustes(reached, own_rest)
+        return whole.inverse().apply(level.apply(reached)) - own_rest

@@ -1,7 +1,7 @@
 """Transfer: one person's expression, or any other factor, on another person's face."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -19,10 +19,13 @@ from meshgan.editing.arithmetic import (
 from meshgan.editing.motion import Motion, SkinMotion
 from meshgan.errors import InputError
 from meshgan.fitting.meshes import fit_meshes
+from meshgan.fitting.motions import fit_motion
 from meshgan.geometry.mesh import TriMesh
-from meshgan.models.base import Codes, MeshModel
+from meshgan.models.base import NOISE, Codes, MeshModel
 
 MODES = ("replace", "add")
+PERSON = "identity"  # the code that stays while a person moves
+EXCHANGED_LAMBDA = 3.0  # times that of other codes
 FaceLike = TriMesh | Sequence[TriMesh] | Mapping[str, Tensor]
 """A mesh, several, or codes by name (B, d)."""
 
@@ -60,7 +63,8 @@ class TransferSettings:
     """Of meshes, with ``keep_residual``: eyes and lips close as far as the source's, as a share of
     how open they are at rest. Needs a template with landmarks."""
     regularisation: float = 10.0
-    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code."""
+    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code; codes that move
+    from face to face get three times as much: what a fit puts there by mistake counts twice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +192,21 @@ def transfer_meshes(
 
 
 def usual_fit(settings: TransferSettings) -> FitFaces:
-    """``fit_meshes`` with the regularisation of some settings."""
-    return partial(fit_meshes, regularisation=settings.regularisation)
+    """``fit_meshes`` with the regularisation of some settings.
+
+    How much more an exchanged code is held was chosen on the validation people of the default
+    faces: transfers between them, with nothing else known, by three kinds of models.
+    """
+    return partial(_fit_for, settings)
+
+
+def _fit_for(settings: TransferSettings, model: MeshModel, vertices: Tensor) -> FittedFaces:
+    moving = {*settings.factors} - {PERSON}
+    if moving:
+        moving = moving | ({*model.code_sizes} - {*model.factors})  # noise is part of a motion
+    shares = {name: EXCHANGED_LAMBDA if name in moving else 1.0 for name in model.code_sizes}
+    lambdas = {name: share * settings.regularisation for name, share in shares.items()}
+    return fit_meshes(model, vertices, lambdas)
 
 
 def fit_performer(
@@ -218,9 +235,13 @@ def transfer_faces(
     With ``keep_residual``, the target's own mesh is moved: by G(z_id^t, z_exp^s) -
     G(z_id^t, z_exp^0), z_exp^0 of the source at rest, or of the label of rest where that is not
     known; and what the model cannot show of the target turns with the skin under it. Without a
-    source at rest that is G(z') + (x_t - G(z_t)) in the mode "replace"; "add" leaves out what the
-    model takes for an expression in the target, which is best where the target is at rest.
+    source at rest that is G(z') + (x_t - G(z_t)) in the mode "replace"; in the mode "add" the target
+    is taken to be at rest, and z_exp^0 lies half way between the label's code and its own.
     ``carry_motion`` adds what the model's motion lacks (``SkinMotion.lacking``).
+
+    Where meshes of the source and of it at rest are known, it is one person whose motion is seen:
+    the source's codes are those of ``fitting.motions.fit_motion``, and its noise code, which then
+    holds motion too, goes with the others.
 
     Args:
         model: with the factors to transfer.
@@ -242,13 +263,20 @@ def transfer_faces(
     giver, taker = source.spread(count), target.spread(count)
     calm = None if rest is None else rest.spread(count)
     neutral = spread(resting_codes(model, settings.factors), count)
-    start = None if calm is None else calm.codes
+    start, factors = (None if calm is None else calm.codes), settings.factors
+    if calm is not None and PERSON in model.factors and PERSON not in factors:
+        if giver.vertices is not None and calm.vertices is not None:
+            seen = giver.vertices - calm.vertices
+            with torch.enable_grad():
+                giver = replace(giver, codes=fit_motion(model, calm.codes, seen, (PERSON,)))
+            if NOISE in model.code_sizes and {*factors, PERSON} >= {*model.factors}:
+                factors = (*factors, NOISE)
     codes = transfer_codes(
-        giver.codes, taker.codes, settings.factors, settings.mode, start, neutral, settings.amount
+        giver.codes, taker.codes, factors, settings.mode, start, neutral, settings.amount
     )
     if settings.keep_residual and taker.vertices is not None:
         skin = skin or SkinMotion.of(model)
-        moved = _kept(model, giver, taker, calm, neutral, settings, skin)
+        moved = _kept(model, giver, taker, calm, neutral, replace(settings, factors=factors), skin)
     else:
         moved = model.decode(codes)
     named = {"source": source.rms_mm, "target": target.rms_mm}
@@ -270,13 +298,15 @@ def _kept(
     # Where nothing says what rest is, the target's own code does.
     at_rest = {name: neutral.get(name, taker.codes[name]) for name in factors}
     start = at_rest if calm is None else {name: calm.codes[name] for name in factors}
+    if calm is None and settings.mode == "add":  # the target is at rest: its code says so, too
+        start = {name: 0.5 * (code + taker.codes[name]) for name, code in at_rest.items()}
     before = model.decode(taker.codes)
     base = taker.vertices
     if settings.mode == "replace":
         base = base - before + model.decode({**taker.codes, **at_rest})
     end = {name: giver.codes[name] for name in factors}
     motion = _motion(model, taker.codes, start, end)
-    known = neutral.keys() >= set(factors)  # what rest is
+    known = neutral.keys() >= {*factors} - {NOISE}  # what rest is
     seen = _source_motion(model, giver, calm, start, end) if known else None
     if seen is not None and settings.carry_motion:
         motion = motion + skin.lacking(seen, base, motion)

@@ -16,7 +16,7 @@ from meshgan.models.base import Codes, MeshModel
 
 FEW, MANY = 256, 1024  # vertices of the first steps, and of the curvature of the last ones
 COORDINATES_AT_ONCE = 3_000_000
-FIRST_STEPS, LAST_STEPS, ROUNDS = 40, 8, 4
+FIRST_STEPS, LAST_STEPS, ROUNDS = 40, 8, 12
 ROUGH, FINE = 1e-3, 1e-4  # relative decrease of a round, and of a step, of a face that has settled
 
 

@@ -138,9 +138,8 @@ def _deal_directions(
     if len(label_means) < 2:
         directions, deviations = principal_directions(residual, sum(sizes.values()))
         ends = np.cumsum(list(sizes.values()))[:-1]
-        return dict(
-            zip(sizes, zip(np.split(directions, ends), np.split(deviations, ends)), strict=True)
-        )
+        parts = zip(np.split(directions, ends), np.split(deviations, ends), strict=True)
+        return dict(zip(sizes, parts, strict=True))
     spans: dict[str, np.ndarray] = {}
     explained: dict[str, float] = {}
     taken = np.empty((0, residual.shape[1]), dtype=residual.dtype)

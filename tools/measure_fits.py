@@ -1,6 +1,9 @@
 """How well models fit faces that they never saw, and whether their intervals are right.
 
-    python tools/measure_fits.py runs/demo/run runs/pca --faces runs/demo/fresh
+    meshgan data build --source anny --out fresh --count 480 --subjects 96 --seed 77
+    python tools/measure_fits.py runs/gan runs/pca --faces fresh --count 48 --out fits.json
+
+A minute of CPU time for two models and 48 faces; prints the numbers, and writes them where asked.
 
 Faces are registered default faces of unseen people. Surface errors (mm, root mean square over the
 vertices, mean over the faces): of fits to the whole mesh, and to 85 exact landmarks. Coverage: the
@@ -10,6 +13,8 @@ people, after calibration on the other half; and for faces of the model itself, 
 
 import argparse
 import json
+import platform
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +23,7 @@ import torch
 from meshgan.apps.face_model import FaceModel
 from meshgan.data.dataset import MeshDataset
 from meshgan.data.store import Store
+from meshgan.files import write_json
 from meshgan.fitting.named_points import find_points
 from meshgan.fitting.uncertainty import Calibration, calibrate, fit_noisy_landmarks, fit_uncertainty
 
@@ -58,18 +64,30 @@ def coverage(model: FaceModel, faces: torch.Tensor, calibration: Calibration) ->
 
 
 def main() -> None:
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--faces", required=True, type=Path, help="DATA of unseen people")
     parser.add_argument("--count", type=int, default=96)
+    parser.add_argument("--out", type=Path, help="JSON of the numbers")
     options = parser.parse_args()
-    unseen = MeshDataset(Store(options.faces))
+    unseen = MeshDataset(Store(options.faces), split=None)
     rows = np.linspace(0, unseen.count - 1, min(options.count, unseen.count)).astype(np.int64)
     faces = torch.from_numpy(unseen.vertices(rows)).float()
     results = {
-        str(run): measure(FaceModel.load(run), faces, unseen.subject[rows]) for run in options.runs
+        run.name: measure(FaceModel.load(run), faces, unseen.subject[rows]) for run in options.runs
     }
-    print(json.dumps(results, indent=2))
+    words = [run.name for run in options.runs]
+    words += ["--faces", options.faces.name, "--count", str(options.count)]
+    found = {
+        "command": f"python tools/measure_fits.py {' '.join(words)}",
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "models": results,
+    }
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    if options.out is not None:
+        write_json(options.out, found)
 
 
 if __name__ == "__main__":

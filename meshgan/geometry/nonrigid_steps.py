@@ -1,6 +1,7 @@
 """The single steps of a non-rigid ICP: match, build the linear system, solve (see ``nonrigid``)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import igl
 import numpy as np
@@ -21,6 +22,7 @@ MIRROR_WEIGHT = 0.2  # of the other side's displacement, beside 1 for a match
 SYMMETRIC_MM = 1.5  # motions that differ by more between left and right are not symmetric
 SMALL_HOLE_MM = 8.0  # vertices nearer to a match than this need no help from the other side
 MEND_ROUNDS, MEND_STIFFER = 3, 8.0
+MEND_RINGS = 8  # around a fold; farther vertices stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,19 @@ class Sheet:
         umbrella = uniform_laplacian(self.count, faces)
         self.umbrella = umbrella.tocsr()
         self.bending = (umbrella.T @ umbrella).tocsc()
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Vertices in an order that keeps the factors of ``bending`` sparse (V,); found once."""
+        return np.argsort(_factor(self.bending + sparse.eye(self.count)).perm_c)
+
+    def solve(self, system: sparse.spmatrix, right: np.ndarray) -> np.ndarray:
+        """Solve ``system x = right`` for x (V, 3); the system has the entries of ``bending``."""
+        order = self.order
+        ordered = _factor(system.tocsr()[order][:, order], "NATURAL")
+        solved = np.empty_like(right)
+        solved[order] = ordered.solve(right[order])
+        return solved
 
     def stiffness(self, length_mm: float) -> float:
         """Weight of ``bending`` that smooths away bends shorter than ``length_mm``."""
@@ -158,9 +173,9 @@ class FinalSteps:
             data = data + sparse.diags(follow)
             wanted += follow[:, None] * displacement
         stiffness = sheet.stiffness(length)
-        self._last = (data, wanted, stiffness)
+        self._last = (data.tocsr(), wanted, stiffness)
         system = data + stiffness * sheet.bending
-        return self.start + _factor(system).solve(wanted)
+        return self.start + sheet.solve(system, wanted)
 
     def _from_other_side(self, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For vertices deep in a hole whose partner has a match: weights (V,), displacements.
@@ -182,10 +197,12 @@ class FinalSteps:
         return trust * (~near & seen[partner]), displacement
 
     def mend(self, current: np.ndarray) -> np.ndarray:
-        """Solve the last step again, stiffer around folded triangles, until there are none."""
+        """Solve the last step again near folded triangles, stiffer there, until there are none."""
         if self._last is None:
             return current
         data, wanted, stiffness = self._last
+        umbrella = self.sheet.umbrella
+        neighbours = abs(umbrella)
         stiff = np.full(self.sheet.count, stiffness)
         for _ in range(MEND_ROUNDS):
             folded = folded_faces(current, self.sheet.faces)
@@ -193,11 +210,17 @@ class FinalSteps:
                 break
             near = np.zeros(self.sheet.count)
             near[self.sheet.faces[folded]] = 1
-            near += abs(self.sheet.umbrella) @ near
+            near += neighbours @ near
             stiff[near > 0] *= MEND_STIFFER
-            umbrella = self.sheet.umbrella
-            system = data + umbrella.T @ sparse.diags(stiff) @ umbrella
-            current = self.start + _factor(system).solve(wanted)
+            for _ in range(MEND_RINGS):
+                near += neighbours @ near
+            moving = near > 0
+            ids = np.flatnonzero(moving)
+            rows = data[ids] + umbrella[:, ids].T @ sparse.diags(stiff) @ umbrella
+            still = np.where(moving[:, None], 0.0, current - self.start)
+            right = wanted[ids] - rows @ still
+            current = current.copy()
+            current[ids] = self.start[ids] + _factor(rows[:, ids]).solve(right)
         return current
 
 
@@ -209,11 +232,11 @@ def _best_reflection(points: np.ndarray, partners: np.ndarray) -> np.ndarray:
     return (left * signs) @ right
 
 
-def _factor(system: sparse.spmatrix):
+def _factor(system: sparse.spmatrix, order: str = "MMD_AT_PLUS_A"):
     """LU of a symmetric positive definite matrix, ordered for symmetry, without pivoting."""
     return splu(
         system.tocsc(),
-        permc_spec="MMD_AT_PLUS_A",
+        permc_spec=order,
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )

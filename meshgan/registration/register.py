@@ -25,7 +25,7 @@ from meshgan.registration.prior import default_prior
 from meshgan.registration.quality import NOTHING, Quality, measure
 from meshgan.registration.scan import Scan, prepare_scan
 from meshgan.registration.scan_cleaning import normals_and_areas
-from meshgan.registration.start import find_start
+from meshgan.registration.start import Start, find_start
 
 FEWEST_LANDMARKS = 4
 ENOUGH_LANDMARKS = 15  # with fewer, the pose is refined by rigid ICP
@@ -220,7 +220,15 @@ class Registrar:
         return check_landmark_order(points, landmarks.order)
 
     def _from_prediction(self, scan: Scan) -> Registration:
-        start = find_start(scan, default_prior())
+        return self._bent_from(find_start(scan, default_prior()))
+
+    def register_from(self, start: Start) -> Registration:
+        """Bring the template onto a scan in which a face was found, see ``find_start``."""
+        began = time.perf_counter()
+        found = self._bent_from(start)
+        return replace(found, seconds=time.perf_counter() - began)
+
+    def _bent_from(self, start: Start) -> Registration:
         if start.status in ("no_face", "unusable"):
             return self._nothing(start.status, start.message, start.scan)
         guides = self._guides

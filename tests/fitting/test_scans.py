@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meshgan.apps.benchmarks.registration_clutter import ellipsoid, random_rotation
 from meshgan.apps.face_model import FaceModel
 from meshgan.data.importers.base import MeasuredLandmarks
 from meshgan.data.mesh_io import read_mesh
@@ -14,7 +15,6 @@ from meshgan.errors import InputError, ShapeError
 from meshgan.fitting.fit import join_fits
 from meshgan.fitting.scans import fit_scan
 from meshgan.geometry.mesh import TriMesh
-from tests.registration.scans import ellipsoid, random_rotation
 
 REAL = Path(__file__).parents[2] / "../shared/data/scans"
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshgan.apps.benchmarks.registration_clutter import ellipsoid, random_rotation, wall
 from meshgan.geometry.rigid_icp import rotation_from_vector
 from meshgan.registration.patches import (
     RINGS,
@@ -16,7 +17,6 @@ from meshgan.registration.patches import (
 )
 from meshgan.registration.pose_search import open_patches, search_pose
 from meshgan.registration.scan import prepare_scan
-from tests.registration.scans import ellipsoid, random_rotation, wall
 
 
 def surfels_of(points, faces):

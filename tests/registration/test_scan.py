@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from meshgan.apps.benchmarks.registration_clutter import ellipsoid
 from meshgan.errors import InputError, ShapeError
 from meshgan.registration.scan import INSIDE_OUT, prepare_scan
-from tests.registration.scans import ellipsoid
 
 
 @pytest.fixture(scope="module")

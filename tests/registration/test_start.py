@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from meshgan.data.synthetic.scanner import join_meshes
-from meshgan.registration.scan import prepare_scan
-from meshgan.registration.start import find_start
-from tests.registration.scans import (
+from meshgan.apps.benchmarks.registration_clutter import (
     clutter_around,
     ellipsoid,
-    make_scan,
     random_rotation,
     wall,
 )
+from meshgan.data.synthetic.scanner import join_meshes
+from meshgan.registration.scan import prepare_scan
+from meshgan.registration.start import find_start
+from tests.registration.scans import make_scan
 
 RNG = np.random.default_rng(0)
 HEAD = np.array([[-80.0, -110.0, 0.0], [80.0, 110.0, 130.0]])  # corners of a face that is not there

@@ -33,23 +33,24 @@ def main() -> None:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
     ict = " --ict FILE" if options.ict else ""
-    found = {"machine": platform.machine(), "cores": os.cpu_count()}
+    command = f"python tools/measure_registration.py{ict}"
+    found = {"command": command, "machine": platform.machine(), "cores": os.cpu_count()}
     about = {"commit": commit.stdout.strip(), "python": ".".join(map(str, sys.version_info[:3]))}
     parts = read_json(options.out) if options.out.exists() else {}
-    command = "python tools/measure_registration.py"
+    program = "python tools/measure_registration.py"
     if options.cases:
         sources = [open_faces(None), *([open_faces(options.ict)] if options.ict else [])]
         starts = measure_starts(sources, options.cases, options.journal)
-        words = f"{command} --cases {options.cases} --frames 0{ict}"
+        words = f"{program} --cases {options.cases} --frames 0{ict}"
         parts["starts"] = {"command": words, **about, **starts}
-        write_json(options.out, {**parts, **found})
+        write_json(options.out, {**found, **parts})
     if options.frames:
         began = time.perf_counter()
         sequence = measure_sequence(TalkingPerson(options.frames))
-        words = f"{command} --cases 0 --frames {options.frames}"
+        words = f"{program} --cases 0 --frames {options.frames}"
         seconds = round(time.perf_counter() - began, 1)
         parts["sequence"] = {"command": words, **about, **sequence, "seconds": seconds}
-        write_json(options.out, {**parts, **found})
+        write_json(options.out, {**found, **parts})
 
 
 if __name__ == "__main__":

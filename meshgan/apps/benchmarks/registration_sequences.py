@@ -1,7 +1,7 @@
 """A person who talks, scanned frame by frame: whether the registration drifts or jitters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -35,6 +35,7 @@ class TalkingPerson:
 
     frames: int
     settings: ScanSettings = STILL
+    _truth: dict[int, Vertices] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def acted(self) -> Float[np.ndarray, "K V 3"]:
@@ -65,7 +66,15 @@ class TalkingPerson:
 
     def mesh(self, frame: int) -> TriMesh:
         """What the registration gets."""
-        return self.scan(frame).mesh
+        scan = self.scan(frame)
+        self._truth[frame] = scan.vertices
+        return scan.mesh
+
+    def truth(self, frame: int) -> Vertices:
+        """Where the vertices are on the scan (V, 3), mm."""
+        if frame not in self._truth:
+            self.mesh(frame)
+        return self._truth[frame]
 
 
 def measure_sequence(person: TalkingPerson, marked: bool = True) -> dict[str, Any]:
@@ -88,7 +97,7 @@ def compare_sequence(found: Sequence[Vertices], person: TalkingPerson) -> dict[s
     """The errors among the figures of ``measure_sequence``, from the vertices of each frame."""
     error = np.array(
         [
-            np.linalg.norm(vertices - person.scan(frame).vertices, axis=1).mean()
+            np.linalg.norm(vertices - person.truth(frame), axis=1).mean()
             for frame, vertices in enumerate(found)
         ]
     )

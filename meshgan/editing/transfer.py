@@ -235,8 +235,8 @@ def transfer_faces(
     With ``keep_residual``, the target's own mesh is moved: by G(z_id^t, z_exp^s) -
     G(z_id^t, z_exp^0), z_exp^0 of the source at rest, or of the label of rest where that is not
     known; and what the model cannot show of the target turns with the skin under it. Without a
-    source at rest that is G(z') + (x_t - G(z_t)) in the mode "replace"; in the mode "add" the target
-    is taken to be at rest, and z_exp^0 lies half way between the label's code and its own.
+    source at rest that is G(z') + (x_t - G(z_t)) in the mode "replace"; in the mode "add" the
+    target is taken to be at rest, and z_exp^0 lies half way between the label's code and its own.
     ``carry_motion`` adds what the model's motion lacks (``SkinMotion.lacking``).
 
     Where meshes of the source and of it at rest are known, it is one person whose motion is seen:

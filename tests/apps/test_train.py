@@ -196,7 +196,7 @@ def test_full_disk_while_saving(domes, tmp_path, monkeypatch):
 # ---- factors, by configuration alone
 
 
-@pytest.mark.parametrize("start", ["additive", "random"])
+@pytest.mark.parametrize("start", ["additive", "random", "mixed"])
 @pytest.mark.parametrize(
     "codes",
     [
@@ -218,6 +218,26 @@ def test_any_list_of_factors(domes, tmp_path, codes, start):
     for name in codes:
         assert set(model.model.factors[name]) <= set(labels[name])
     assert all(np.isfinite(mesh.vertices).all() for mesh in model.sample(2))
+
+
+def test_independent_axes_turn_the_expression_code_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr("meshgan.apps.tasks.decoupled_gan.bend_codes", lambda *_: None)
+    sparse = np.where(np.arange(64) % 5 == 0, np.arange(64) // 8 % 4, -1)
+    data, paths = dome_data(tmp_path / "data", {"expression": sparse}), {}
+    for axes in ("principal", "independent"):
+        words = ("model.start=additive", f"model.axes={axes}", "model.hidden=24")
+        words += ("model.codes={identity: 5, expression: 4}", "step.discriminator_first=9")
+        train(data, tmp_path / axes, dome_config(*words))
+        model = FaceModel.load(tmp_path / axes).model
+        sizes = list(model.code_sizes.values())
+        joined = torch.cat([torch.eye(sum(sizes)), torch.zeros(1, sum(sizes))]).split(sizes, dim=1)
+        faces = model.decode(dict(zip(model.code_sizes, joined, strict=True))).detach()
+        ways = (faces[:-1] - faces[-1]).flatten(1).split(sizes)
+        paths |= {(axes, name): way for name, way in zip(model.code_sizes, ways, strict=True)}
+    turned, before = paths["independent", "expression"], paths["principal", "expression"]
+    assert (turned - before).abs().max() > 0.05 * before.abs().max()
+    for name in ("identity", "noise"):
+        torch.testing.assert_close(paths["independent", name], paths["principal", name])
 
 
 def test_people_of_other_parts_have_no_place_in_the_model(tmp_path):

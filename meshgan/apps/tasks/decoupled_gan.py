@@ -165,9 +165,12 @@ def _start_additive(
         seeding.generator(config.train.seed, "additive"),
         siblings=faces.siblings,
     )
+    model = faces.without_images(model)
+    if config.model.axes == "independent":
+        model = with_independent_axes(model)
     of_label = {name: reference.get(f"score/diversity_{name}") for name in generator.factors}
     model = match_diversity(
-        with_independent_axes(faces.without_images(model)),
+        model,
         reference["score/diversity"],
         {name: value for name, value in of_label.items() if value},
         seeding.generator(config.train.seed, "spread"),

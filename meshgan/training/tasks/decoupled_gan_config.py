@@ -28,6 +28,11 @@ class ModelConfig:
     """``additive``: begin as the additive model of the labelled data instead of at random;
     ``mixed``: the same faces, but with all codes turned into one another, so that none means
     anything yet and only the losses can tell them apart (for ablations)."""
+    axes: Literal["principal", "independent"] = "principal"
+    """Of the expression code (any factor that shares directions) in the additive start.
+    ``principal``: faces that share a code are more often taken for the same expression;
+    ``independent``: strong expressions have shorter codes, so fits with a large weight of the
+    codes' prior reach further."""
     mirrored_start: bool = False
     """Let the additive model see every face's mirror image too, as another person's; needs a
     template with a mirror map."""

@@ -47,8 +47,7 @@ class Transfer(Command):
     smooth: float = 4.0
     """Of a source of several frames: what is quicker than so many frames is taken out; 0: none."""
     regularisation: float = 10.0
-    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code; three times as
-    much for the codes that are exchanged."""
+    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code."""
     order: str = "ibug68"
     """Order of landmark files beside meshes that have to be registered."""
     fps: float = 25.0

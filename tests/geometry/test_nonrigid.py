@@ -17,6 +17,7 @@ from meshgan.geometry.nonrigid import (
     Schedule,
     Stage,
 )
+from meshgan.geometry.nonrigid_steps import FinalSteps, Pull, Sheet
 from tests.geometry.shapes import hill
 
 SIZE_MM = 60.0
@@ -181,3 +182,43 @@ def test_bad_input(bump):
         template.fit(mesh.vertices, index, np.zeros((4, 3)))
     with pytest.raises(InputError, match="positive"):
         Stage(0, (1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
+
+
+# ---- the solver
+
+
+def test_sheet_solves_what_a_general_solver_does(bump):
+    mesh, _, rows = bump
+    sheet = Sheet(mesh.vertices, mesh.faces, rows)
+    rng = np.random.default_rng(0)
+    for _ in range(2):  # the order is found once, values change
+        system = 3 * sheet.bending + sparse.diags(rng.uniform(0.1, 1, sheet.count)) + rows.T @ rows
+        right = rng.normal(size=(sheet.count, 3))
+        expected = sparse.linalg.spsolve(system.tocsc(), right)
+        np.testing.assert_allclose(sheet.solve(system, right), expected, rtol=1e-7, atol=1e-9)
+
+
+def test_folds_are_mended_where_they_are(bump):
+    mesh, _, rows = bump
+    start = mesh.vertices
+    steps = FinalSteps(Sheet(start, mesh.faces, rows), None, start, Pull.towards(rows, None))
+    truth = bent(start)
+    pulled = truth.copy()
+    middle = len(start) // 2
+    pulled[middle, :2] += 9.0  # over its neighbours, 3.75 mm apart
+    after = steps.step(start, SurfaceIndex(truth, mesh.faces), 1.0, 100.0, 20.0)
+    data, wanted, stiffness = steps._last
+    weight = sparse.diags(np.where(np.arange(len(start)) == middle, 3.0, 0.0))
+    steps._last = ((data + weight).tocsr(), wanted + weight @ (pulled - start), stiffness)
+    torn = after.copy()
+    torn[middle] = pulled[middle]
+    assert len(folded_faces(torn, mesh.faces))
+    mended = steps.mend(torn)
+    assert not len(folded_faces(mended, mesh.faces))
+    moved = np.linalg.norm(mended - torn, axis=1) > 0
+    far = (
+        np.linalg.norm(start[:, :2] - start[middle, :2], axis=1) > 75
+    )  # rings are longer along the diagonal
+    assert far.any()
+    assert not moved[far].any()
+    assert moved[middle]

@@ -23,6 +23,7 @@ from meshgan.apps.compare_table import (
     as_csv,
     as_html,
     as_markdown,
+    as_plain,
     cells,
 )
 from meshgan.apps.contenders import Contender
@@ -89,6 +90,20 @@ def write_comparison(
     title = "How good are these models?"
     write_page(out / "compare.html", sections, made, title, summary, _figures(result), FOOTER)
     return {"table": str(out / "compare.md"), "page": str(out / "compare.html")}
+
+
+def comparison_as_text(result: Mapping[str, Any]) -> str:
+    """The paper's tables, for a terminal; whatever else was measured is in the files.
+
+    Args:
+        result: of ``apps.compare.compare``.
+    """
+    tables = {table: cells(table, result) for table in TABLES[:2]}
+    tables[ABLATIONS] = ablation_cells(result)
+    shown = [f"{table.title}\n{as_plain(found)}" for table, found in tables.items() if found]
+    reasons = [f"not available: {reason}" for reason in result["not_available"].values()]
+    files = [f"{name}  {result[name]}" for name in ("table", "page")]
+    return "\n\n".join([*shown, "\n".join([*reasons, *files])])
 
 
 def _parts(tables: Mapping[Table, Cells]) -> list[Part]:

@@ -216,6 +216,20 @@ def as_markdown(table: Cells) -> str:
     return "\n".join([*lines, *(_line(row) for row in body)])
 
 
+def as_plain(table: Cells) -> str:
+    """A table for a terminal: columns aligned, numbers to the right, the best with a star."""
+    rows = [[text.replace("**", "*", 1).replace("**", "") for text in row] for row in table]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            text.rjust(width) if k else text.ljust(width)
+            for k, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def _line(row: Sequence[str]) -> str:
     return "| " + " | ".join(row) + " |"
 

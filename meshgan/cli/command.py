@@ -34,6 +34,10 @@ class Command:
         """Do the job."""
         raise NotImplementedError
 
+    def text(self, summary: Summary) -> str:
+        """What a person reads of the summary."""
+        return as_text(summary)
+
 
 def load(reference: str) -> type[Command]:
     """Import the command class named ``module:Class``."""
@@ -103,7 +107,7 @@ def run(command: Command) -> int:
     if command.json:
         sys.stdout.write(json.dumps(summary, default=str) + "\n")
     else:
-        sys.stdout.write(as_text(summary) + "\n")
+        sys.stdout.write(command.text(summary) + "\n")
     return status
 
 

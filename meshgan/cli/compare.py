@@ -62,6 +62,12 @@ class Compare(Command):
             )
         )
 
+    def text(self, summary: Summary) -> str:
+        """The paper's tables."""
+        from meshgan.apps.compare_page import comparison_as_text
+
+        return comparison_as_text(summary)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline(Command):

@@ -5,7 +5,16 @@ import io
 
 import pytest
 
-from meshgan.apps.compare_table import CONTROLS, TABLES, as_csv, as_html, as_markdown, cells
+from meshgan.apps.compare_page import comparison_as_text
+from meshgan.apps.compare_table import (
+    CONTROLS,
+    TABLES,
+    as_csv,
+    as_html,
+    as_markdown,
+    as_plain,
+    cells,
+)
 
 TABLE1, TABLE2 = TABLES[0], TABLES[1]
 
@@ -49,6 +58,23 @@ def test_the_best_is_bold_where_low_is_better(result):
     found = cells(TABLE2, result)
     assert found[0] == ["", "lambda 0 (mm)"]
     assert found[1:] == [["GAN", "**2.62 ± 0.01**"], ["MAE", "4.46 ± 0.01"]]
+
+
+def test_a_terminal_shows_the_papers_tables_and_where_the_rest_is(result):
+    assert as_plain(cells(TABLE2, result)).splitlines() == [
+        "     lambda 0 (mm)",
+        "GAN   *2.62 ± 0.01",
+        "MAE    4.46 ± 0.01",
+    ]
+    missing = {"oracle": "oracle: the source is not known"}
+    text = comparison_as_text(
+        {**result, "not_available": missing, "table": "a/compare.md", "page": "a/compare.html"}
+    )
+    assert text.startswith(f"{TABLE1.title}\n")
+    assert TABLE2.title in text
+    assert text.endswith(
+        "not available: oracle: the source is not known\ntable  a/compare.md\npage  a/compare.html"
+    )
 
 
 def test_models_that_were_not_asked_have_no_row(result):

@@ -80,15 +80,20 @@ def charts(result: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
                 y_label="share of the variance (%)",
             ),
         )
-    for name, title, unit in (
-        ("reconstruction", "Error from sparse landmarks", "surface RMSE (mm)"),
-        ("transfer", "Error of expression transfer by region", "mean vertex error (mm)"),
+    for name, title, unit, category in (
+        (
+            "reconstruction",
+            "Error from sparse landmarks",
+            "surface RMSE (mm)",
+            "lambda, the weight of the codes' prior",
+        ),
+        ("transfer", "Error of expression transfer by region", "mean vertex error (mm)", ""),
     ):
         bars = _bars(rows, f"{name}_")
         if name == "transfer":
             bars |= _limits(result["data"]["fresh"])
         if bars:
-            found[name] = (title, bar_chart(bars, y_label=unit, size_in=(11.0, 3.8)))
+            found[name] = (title, bar_chart(bars, "", unit, category, (11.0, 3.8)))
     return found
 
 

@@ -107,6 +107,7 @@ def bar_chart(
     bars: Mapping[str, Mapping[str, float]],
     title: str = "",
     y_label: str = "",
+    x_label: str = "",
     size_in: tuple[float, float] = (7.0, 3.2),
 ) -> Image.Image:
     """Draw groups of bars, each with its value on top as long as there is room.
@@ -115,6 +116,7 @@ def bar_chart(
         bars: series (one colour each) to category to value; a missing category leaves a gap.
         title: above the chart.
         y_label: with its unit.
+        x_label: what the categories are.
         size_in: inches at 110 points per inch.
 
     Raises:
@@ -134,6 +136,7 @@ def bar_chart(
     axes.set_xticks(range(len(categories)), [name.replace("_", "\n") for name in categories])
     axes.margins(y=0.15)
     axes.set_ylabel(y_label, color=QUIET)
+    axes.set_xlabel(x_label, color=QUIET)
     _add_legend(axes, len(bars))
     return _to_picture(figure)
 

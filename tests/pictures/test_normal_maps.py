@@ -99,7 +99,11 @@ def test_agrees_with_ray_casting(dome, backend, degrees):
 
 @pytest.mark.parametrize("backend", ["warp", "torch"])
 def test_agrees_with_embree_on_default_faces(real_faces, backend):
-    open3d = pytest.importorskip("open3d", reason="open3d is the optional extra meshgan[viewer]")
+    open3d = pytest.importorskip(
+        "open3d",
+        reason="open3d, the optional extra meshgan[viewer], or a system library of its is not here",
+        exc_type=ImportError,
+    )
     template, faces, vertices = real_faces
     maps = NormalMaps(template, faces, 224, backend)
     rays = pixel_rays(maps).astype(np.float32)

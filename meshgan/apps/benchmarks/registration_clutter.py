@@ -20,8 +20,8 @@ def random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
 
 def ellipsoid(
     middle: Float[np.ndarray, " 3"],
-    offset: Sequence[float | int],
-    radii: Sequence[float | int],
+    offset: Float[np.ndarray, " 3"] | Sequence[float | int],
+    radii: Float[np.ndarray, " 3"] | Sequence[float | int],
     rng: np.random.Generator | None = None,
     bumps_mm: float = 0.0,
     rows: int = 40,

@@ -151,6 +151,9 @@ def as_text(summary: Summary, indent: int = 0) -> str:
             lines.append(as_text(value, indent + 2))
         elif isinstance(value, list | tuple) and len(value) > 4:
             lines.append(f"{name}  {len(value)}, first {_plain(value[0])}")
+        elif isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
+            lines.append(name.rstrip())
+            lines += [" " * (indent + 2) + _plain(item) for item in value]
         elif isinstance(value, list | tuple):
             lines.append(f"{name}  {', '.join(_plain(item) for item in value)}")
         else:
@@ -165,4 +168,8 @@ def _plain(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{str(key).replace('_', ' ')} {_plain(one)}" for key, one in value.items()
+        )
     return str(value)

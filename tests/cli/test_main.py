@@ -206,3 +206,9 @@ def test_text_is_aligned_and_short():
         "  a  1",
         "files   6, first a",
     ]
+    rows = [{"input": "a.pts", "rms_mm": 0.90465}, {"input": "b.pts", "rms_mm": 1.5}]
+    assert as_text({"fits": rows}).splitlines() == [
+        "fits",
+        "  input a.pts, rms mm 0.9046",
+        "  input b.pts, rms mm 1.5",
+    ]

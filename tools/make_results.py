@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from meshgan.apps.compare_appendix import ABLATIONS, ablation_cells
 from meshgan.apps.compare_table import CONTROLS, TABLES, as_markdown, cells
 
@@ -32,6 +34,7 @@ BENCHES = {
     "fit": ["bench", "fit"],
     "specificity_paper": ["bench", "specificity", "--size", "paper", "--rounds", "3"],
 }
+QUALITY = 90  # of a large picture
 DEAR = ("specificity_paper",)
 REGISTERED = {"register": "default", "register_ict": "ICT"}
 METHODS = {
@@ -106,9 +109,11 @@ def collect_demo(demo: Path) -> None:
 def collect_comparison(folder: Path) -> None:
     """The numbers of the tables with where they come from, and the sheet of all models."""
     result = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
-    shown = {column.key for table in (*TABLES, CONTROLS) for column in table.columns}
-    about = {"name", "title", "group", "expected", "seed", "command", "weights"}
-    spent = {"training_seconds", "seconds"}
+    shown = dict.fromkeys(
+        column.key for table in (*TABLES, CONTROLS) for column in table.columns
+    )  # once each, in order
+    about = ("name", "title", "group", "expected", "seed", "command", "weights")
+    spent = ("training_seconds", "seconds")
 
     def kept(row: dict) -> dict:
         intervals = {key: value for key, value in row["interval"].items() if key in shown}
@@ -129,8 +134,8 @@ def collect_comparison(folder: Path) -> None:
             "seconds": result["seconds"],
         },
     )
-    picture = (folder / "pictures" / "expressions.png").read_bytes()
-    (RESULTS / "expressions.png").write_bytes(picture)
+    with Image.open(folder / "pictures" / "expressions.png") as picture:  # two rows a model: large
+        picture.convert("RGB").save(RESULTS / "expressions.jpg", quality=QUALITY)
 
 
 def time_benchmark(words: list[str], file: Path | None = None) -> dict:

@@ -56,8 +56,7 @@ def fit_sheet(
     """A row per face: the observed surface or the landmarks, the fit from two sides, the error.
 
     Surfaces are turned back into the model's frame. Of a picture, the fitted face lies over it.
-    The error is the distance to the true mesh where
-    there is one, else to the observed surface.
+    The error is the distance to the true mesh where there is one, else to the observed surface.
 
     Args:
         template: of the model.

@@ -85,9 +85,8 @@ class SkinMotion:
         """What a model's motion of a target lacks of a source's: J m - m_t + a (m_t - m_s).
 
         J m is the source's motion in the target's proportions, which needs no model; J acts in the
-        frame of the head. Where the
-        model's motions of the two people differ, m_t - m_s, it has learned that people move
-        differently in the same expression; a share a of that is kept.
+        frame of the head. Where the model's motions of the two people differ, m_t - m_s, it has
+        learned that people move differently in the same expression; a share a of that is kept.
 
         Args:
             source: m and m_s.

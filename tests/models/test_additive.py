@@ -116,13 +116,18 @@ class SparseFaces(Faces):
             self.values = self.values + own * rng.normal(1, 0.2, size=(len(own), 1))
 
 
-def test_two_sparse_factors_both_get_what_is_theirs():
+SPARSE_SIZES = {"identity": 9, "expression": 6, "viseme": 6, "noise": 2}
+
+
+@pytest.fixture(scope="module")
+def sparse():
+    faces, rng = SparseFaces(), np.random.default_rng(0)
+    return faces, fit_additive(faces.chunks, faces.labels, faces.counts, SPARSE_SIZES, rng)
+
+
+def test_two_sparse_factors_both_get_what_is_theirs(sparse):
     """The first used to take all directions, its own and the other's."""
-    faces = SparseFaces()
-    sizes = {"identity": 9, "expression": 6, "viseme": 6, "noise": 2}
-    model = fit_additive(
-        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0)
-    )  # fmt: skip
+    faces, model = sparse
     assert set(model.shared) == {"expression", "viseme", "noise"}
     for name in ("expression", "viseme"):
         moved = model.codes[name] @ model.bases[name]
@@ -137,22 +142,19 @@ def test_two_sparse_factors_both_get_what_is_theirs():
     assert 0.5 < own[0] / own[1] < 2
 
 
-def test_samples_of_several_sparse_factors_are_the_faces():
-    """Directions are orthonormal across factors: codes give back all that they span."""
-    faces = SparseFaces()
-    sizes = {"identity": 9, "expression": 6, "viseme": 6, "noise": 2}
-    model = fit_additive(
-        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0)
-    )  # fmt: skip
+def test_directions_of_several_sparse_factors_are_orthonormal(sparse):
+    """Across factors too; and the samples along those of one factor are uncorrelated."""
+    _, model = sparse
     joined = np.concatenate([model.bases[name] for name in model.shared])
     used = np.linalg.norm(joined, axis=1) > 1e-6
     unit = joined[used] / np.linalg.norm(joined[used], axis=1, keepdims=True)
     np.testing.assert_allclose(unit @ unit.T, np.eye(len(unit)), atol=1e-4)
     start = 0
     for name in model.shared:
-        own = model.samples[:, start : start + sizes[name]][:, used[start : start + sizes[name]]]
+        mine = slice(start, start + SPARSE_SIZES[name])
+        own = model.samples[:, mine][:, used[mine]]
         np.testing.assert_allclose(own.T @ own / len(own), np.eye(own.shape[1]), atol=1e-3)
-        start += sizes[name]
+        start = mine.stop
 
 
 def test_few_rows_are_enough_for_the_directions():

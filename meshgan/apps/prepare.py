@@ -138,6 +138,24 @@ def present_labels(
     return names, labels
 
 
+def faces_at_rest(
+    factors: Mapping[str, tuple[str, ...]],
+    labels: Mapping[str, np.ndarray],
+    neutral: str | None,
+) -> np.ndarray | None:
+    """Which faces (N,) have the neutral label in every factor that knows it; None if none does.
+
+    Args:
+        factors: label names.
+        labels: by factor (N,), -1 where unlabelled.
+        neutral: the label; None for no faces at all.
+    """
+    knowing = [name for name, names in factors.items() if neutral in names]
+    if not knowing or neutral is None:
+        return None
+    return np.logical_and.reduce([labels[name] == factors[name].index(neutral) for name in knowing])
+
+
 def refuse_average(config: RunConfig) -> None:
     """Refuse an average of weights where codes are whitened after the training.
 

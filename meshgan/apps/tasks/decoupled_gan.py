@@ -13,6 +13,7 @@ from meshgan.apps.mirror_images import Faces, with_mirror_images
 from meshgan.apps.prepare import (
     Prepared,
     displacement_chunks,
+    faces_at_rest,
     present_labels,
     training_part,
     with_length,
@@ -164,6 +165,7 @@ def _start_additive(
         config.model.code_sizes,
         seeding.generator(config.train.seed, "additive"),
         siblings=faces.siblings,
+        at_rest=faces_at_rest(generator.factors, faces.labels, config.model.neutral),
     )
     model = faces.without_images(model)
     if config.model.axes == "independent":

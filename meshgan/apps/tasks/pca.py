@@ -6,10 +6,15 @@ import numpy as np
 import torch
 
 from meshgan import seeding
-from meshgan.apps.prepare import Prepared, displacement_chunks, present_labels, training_part
+from meshgan.apps.prepare import (
+    Prepared,
+    displacement_chunks,
+    faces_at_rest,
+    present_labels,
+    training_part,
+)
 from meshgan.apps.run_config import RunConfig
 from meshgan.config import require
-from meshgan.data.dataset import MeshDataset
 from meshgan.data.store import Store
 from meshgan.errors import InputError
 from meshgan.models.baselines.factor_spaces import FactorSpaces, fit_factor_spaces
@@ -99,7 +104,7 @@ def linear_start(store: Store, config: LinearModelConfig, part: str, seed: int) 
         labels,
         {name: len(names) for name, names in factors.items()},
         config.codes,
-        _at_rest(factors, labels, config.neutral, dataset),
+        faces_at_rest(factors, labels, config.neutral),
     )
     return LinearStart(factors, labels, subspace, spaces)
 
@@ -114,19 +119,3 @@ def template_tensors(store: Store) -> tuple[torch.Tensor, torch.Tensor]:
 def linear_facts(start: LinearStart) -> dict[str, float]:
     """What model.json says about the fit."""
     return {"variance_in_directions": start.subspace.share}
-
-
-def _at_rest(
-    factors: dict[str, tuple[str, ...]],
-    labels: dict[str, np.ndarray],
-    neutral: str | None,
-    dataset: MeshDataset,
-) -> np.ndarray | None:
-    """Which faces have the neutral label in every factor that knows it; None if none does."""
-    knowing = [name for name, names in factors.items() if neutral in names]
-    if not knowing or neutral is None:
-        return None
-    at_rest = np.ones(len(dataset), dtype=bool)
-    for name in knowing:
-        at_rest &= labels[name] == factors[name].index(neutral)
-    return at_rest

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from meshgan.errors import InputError
+from meshgan.models.baselines.factor_spaces import REST_ROUNDS, near_rest, shapes_at_rest
 from meshgan.models.generator import NOISE
 
 WELL_LABELLED = 0.5
@@ -49,14 +50,19 @@ def fit_additive(
     rng: np.random.Generator,
     max_rows: int = 2500,
     siblings: int = 1,
+    at_rest: Bool[np.ndarray, " N"] | None = None,
 ) -> AdditiveModel:
     """Fit the additive model, streaming the meshes twice, in bounded memory.
 
     Factors are taken in the order of how much of the data they label. A factor that labels at
-    least half of it spans the principal directions of its label means, which are then
+    least half of it spans the principal directions of its labels' shapes, which are then
     subtracted; the others, and then the noise, share what is left: a single factor gets its
     leading principal directions; of several, each gets first those in which the means of its own
     labels differ, then in turn, where they explain least, the principal directions of the rest.
+
+    The shape of a label is the mean of its faces; of the first factor, whose labels are people,
+    of those at rest (``factor_spaces.shapes_at_rest``): a mean over a few dozen expressions holds
+    a share of these, which would pass for a feature of the person.
 
     Args:
         chunks: starts a pass over the data each time it is called.
@@ -67,6 +73,7 @@ def fit_additive(
         max_rows: how many; bounds the memory at ``max_rows`` x 3V floats.
         siblings: labels of the first factor that come in groups of this many, side by side, and
             are left out together when spreads are measured: 2 for people and their mirror images.
+        at_rest: which faces are neutral, known for some; None takes means over all faces.
 
     Raises:
         InputError: a factor has no labels at all.
@@ -83,11 +90,13 @@ def fit_additive(
     chosen = np.zeros(count, dtype=bool)
     chosen[rng.permutation(count)[:max_rows]] = True
     first = strong[0]
-    mean, first_means = _label_means(chunks, labels[first], label_counts[first])
+    shapes, mean = _shapes(chunks, labels[first], label_counts[first], at_rest)
     residuals, tracked = [], {name: _Means(label_counts[name]) for name in order[1:]}
+    left = np.zeros_like(mean)
     for rows, values in chunks():
         mine = labels[first][rows]
-        rest = values - np.where((mine < 0)[:, None], mean, first_means[mine])
+        rest = values - np.where((mine < 0)[:, None], mean, shapes[mine])
+        left += rest.sum(axis=0, dtype=np.float64)
         for name, means in tracked.items():
             means.add(labels[name][rows], rest)
         residuals.append(rest[chosen[rows]].astype(np.float32))
@@ -96,7 +105,7 @@ def fit_additive(
     residual_labels = {name: labels[name][chosen] for name in order}
 
     bases, codes = {}, {}
-    bases[first], codes[first] = _span(first_means - mean, code_sizes[first], siblings)
+    bases[first], codes[first] = _span(shapes - mean, code_sizes[first], siblings)
     for name in strong[1:]:
         means = tracked[name].result()
         centre = means.mean(axis=0)
@@ -104,8 +113,12 @@ def fit_additive(
         mean = mean + centre
         labelled = residual_labels[name] >= 0
         residual[labelled] -= means[residual_labels[name][labelled]].astype(np.float32)
+        left -= tracked[name].counts @ means
     shared = {name: code_sizes[name] for name in (*weak, NOISE) if code_sizes.get(name)}
-    of_labels = {name: tracked[name].result() for name in weak}
+    centre = left / count
+    residual -= centre.astype(np.float32)
+    mean = mean + centre
+    of_labels = {name: tracked[name].result() - centre for name in weak}
     dealt = _deal_directions(residual, of_labels, shared)
     samples = np.zeros((len(residual), sum(shared.values())))
     columns, start = [], 0
@@ -189,18 +202,39 @@ class _Means:
     def result(self) -> np.ndarray:
         assert self.sums is not None
         means = self.sums / np.maximum(self.counts, 1)[:, None]
-        means[self.counts == 0] = means[self.counts > 0].mean(axis=0)
+        if (self.counts > 0).any():
+            means[self.counts == 0] = means[self.counts > 0].mean(axis=0)
         return means
 
 
-def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _shapes(
+    chunks: Passes, labels: np.ndarray, count: int, at_rest: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The shape of each label (K, 3V), and their mean, each as often as it has faces."""
+    calm = np.zeros(len(labels), dtype=bool) if at_rest is None else at_rest
+    everyone = _label_means(chunks, labels, count)
+    means, rounds = everyone.result(), REST_ROUNDS if calm.any() else 0
+    for step in range(rounds + 1):
+        rested = _label_means(chunks, np.where(calm, labels, -1), count)
+        shapes = shapes_at_rest(means, rested.result(), rested.counts > 0)
+        if step < rounds:
+            calm = calm | _near(chunks, labels, shapes)
+    return shapes, everyone.counts @ shapes / everyone.counts.sum()
+
+
+def _near(chunks: Passes, labels: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    squares = np.zeros(len(labels))
+    for rows, values in chunks():
+        apart = values - shapes[labels[rows]]
+        squares[rows] = (apart**2).sum(axis=1)
+    return near_rest(squares, labels)
+
+
+def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> "_Means":
     means = _Means(count)
-    total, rows_seen = np.zeros(()), 0
     for rows, values in chunks():
         means.add(labels[rows], values)
-        total = total + values.sum(axis=0, dtype=np.float64)
-        rows_seen += len(values)
-    return total / rows_seen, means.result()
+    return means
 
 
 def _span(means: np.ndarray, size: int, siblings: int = 1) -> tuple[np.ndarray, np.ndarray]:

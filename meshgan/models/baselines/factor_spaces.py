@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from meshgan.errors import InputError
 
 WELL_LABELLED = 0.5
+NEAR_REST, REST_ROUNDS = 0.15, 2  # of a person's spread about the resting face
 WEAKEST = 1e-10  # of the strongest variance: directions below it are roundings
 
 Labels = Mapping[str, Int[np.ndarray, " N"]]
@@ -143,15 +144,51 @@ def _shapes(
     faces: np.ndarray, labels: np.ndarray, count: int, at_rest: np.ndarray | None
 ) -> np.ndarray:
     means = _label_means(faces, labels, count)
-    neutral = np.zeros(len(labels), dtype=bool) if at_rest is None else at_rest & (labels >= 0)
-    if not neutral.any():
+    known = labels >= 0
+    calm = np.zeros(len(labels), dtype=bool) if at_rest is None else at_rest & known
+    if not calm.any():
         return means
-    rested = np.unique(labels[neutral])
-    shapes = _label_means(faces[neutral], labels[neutral], count)
-    offset = (means - shapes)[rested].mean(axis=0)
-    others = np.setdiff1d(np.arange(count), rested)
-    shapes[others] = means[others] - offset
+    for step in range(REST_ROUNDS + 1):
+        rested = _label_means(faces[calm], labels[calm], count)
+        seen = np.bincount(labels[calm], minlength=count) > 0
+        shapes = shapes_at_rest(means, rested, seen)
+        if step < REST_ROUNDS:
+            apart = faces - shapes[labels]
+            calm = calm | near_rest((apart**2).sum(axis=1), labels)
     return shapes
+
+
+def near_rest(
+    squares: Float[np.ndarray, " N"], labels: Int[np.ndarray, " N"]
+) -> Bool[np.ndarray, " N"]:
+    """Which faces are next to the shape of their label, and so at rest as well, labelled or not.
+
+    Args:
+        squares: squared distance of each face from the shape of its label.
+        labels: -1 where unlabelled.
+    """
+    known = labels >= 0
+    counts = np.bincount(labels[known])
+    spread = np.bincount(labels[known], squares[known]) / np.maximum(counts, 1)
+    return known & (squares < NEAR_REST**2 * spread[np.where(known, labels, 0)])
+
+
+def shapes_at_rest(
+    means: Float[np.ndarray, "K r"],
+    rested: Float[np.ndarray, "K r"],
+    known: Bool[np.ndarray, " K"],
+) -> Float[np.ndarray, "K r"]:
+    """Each label's shape: at rest where it was seen so, else its mean less what that differs.
+
+    Args:
+        means: of all faces of each label.
+        rested: of its faces at rest.
+        known: which labels have any.
+    """
+    if not known.any():
+        return means
+    offset = (means - rested)[known].mean(axis=0)
+    return np.where(known[:, None], rested, means - offset)
 
 
 def _label_means(faces: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

@@ -33,6 +33,9 @@ class ModelConfig:
     ``principal``: faces that share a code are more often taken for the same expression;
     ``independent``: strong expressions have shorter codes, so fits with a large weight of the
     codes' prior reach further."""
+    neutral: str | None = "neutral"
+    """Label of the faces at rest, in any factor that has it: what a person's shape is taken from
+    in the additive start, as far as known. None: from the mean of all faces of the person."""
     mirrored_start: bool = False
     """Let the additive model see every face's mirror image too, as another person's; needs a
     template with a mirror map."""

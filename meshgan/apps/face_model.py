@@ -327,7 +327,7 @@ class FaceModel:
         rest: FaceLike | None = None,
         factors: Sequence[str] = ("expression",),
         amount: float = 1.0,
-        regularisation: float = 10.0,
+        regularisation: float | None = None,
     ) -> list[TriMesh]:
         """The source's expression on the target.
 
@@ -343,7 +343,7 @@ class FaceModel:
             rest: the source person at rest: the change from there is transferred.
             factors: which codes come from the source.
             amount: share of the change.
-            regularisation: lambda of the fits, mm^2 per squared unit of code.
+            regularisation: lambda of the fits, mm^2 per squared unit of code; the usual if None.
 
         Returns:
             A mesh per face, with the target's own vertices, where the target is.

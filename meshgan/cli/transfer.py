@@ -46,8 +46,9 @@ class Transfer(Command):
     """The same of the target."""
     smooth: float = 4.0
     """Of a source of several frames: what is quicker than so many frames is taken out; 0: none."""
-    regularisation: float = 10.0
-    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code."""
+    regularisation: float | None = None
+    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code; by default 1
+    where the model knows how people differ beyond its codes, else 10."""
     order: str = "ibug68"
     """Order of landmark files beside meshes that have to be registered."""
     fps: float = 25.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -18,12 +17,15 @@ from meshgan.editing.arithmetic import (
 )
 from meshgan.editing.motion import Motion, SkinMotion
 from meshgan.errors import InputError
+from meshgan.fitting.details import Details, details_of
+from meshgan.fitting.fit import Fit
 from meshgan.fitting.meshes import fit_meshes
 from meshgan.fitting.motions import fit_motion
 from meshgan.geometry.mesh import TriMesh
 from meshgan.models.base import NOISE, Codes, MeshModel
 
 MODES = ("replace", "add")
+LAMBDA, LAMBDA_WITH_DETAILS = 10.0, 1.0  # mm^2; chosen on pairs of validation people
 PERSON = "identity"  # the code that stays while a person moves
 FaceLike = TriMesh | Sequence[TriMesh] | Mapping[str, Tensor]
 """A mesh, several, or codes by name (B, d)."""
@@ -61,8 +63,9 @@ class TransferSettings:
     keep_closed: bool = True
     """Of meshes, with ``keep_residual``: eyes and lips close as far as the source's, as a share of
     how open they are at rest. Needs a template with landmarks."""
-    regularisation: float = 10.0
-    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code."""
+    regularisation: float | None = None
+    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code; None: 1 where
+    the model knows how people differ beyond its codes, else 10 (``usual_fit``)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,12 +193,21 @@ def transfer_meshes(
 
 
 def usual_fit(settings: TransferSettings) -> FitFaces:
-    """``fit_meshes`` with the regularisation of some settings.
+    """``fit_meshes`` with the regularisation of some settings, letting details pass.
 
-    Alike for all codes. Three times as much for the exchanged ones makes random expressions from
-    two faces a little more exact with linear models, but leaves strong ones short: eyes stay open.
+    Lambda is alike for all codes. Three times as much for the exchanged ones makes random
+    expressions from two faces a little more exact with linear models, but leaves strong ones
+    short: eyes stay open.
     """
-    return partial(fit_meshes, regularisation=settings.regularisation)
+
+    def fit(model: MeshModel, vertices: Float[Tensor, "B V 3"]) -> Fit:
+        directions = details_of(model)
+        usual = LAMBDA if directions is None else LAMBDA_WITH_DETAILS
+        chosen = usual if settings.regularisation is None else settings.regularisation
+        details = None if directions is None else Details(directions, chosen)
+        return fit_meshes(model, vertices, chosen, details=details)
+
+    return fit
 
 
 def fit_performer(

@@ -16,7 +16,7 @@ from meshgan.data.synthetic.plan import FRESH_PEOPLE, plan_dataset
 from meshgan.errors import InputError, ShapeError
 from meshgan.evaluation.source_oracle import FACES_PER_PERSON, ParametricSource
 from meshgan.models.base import Codes, FaceDecoder
-from meshgan.models.baselines.additive import principal_directions
+from meshgan.models.baselines.directions import principal_directions
 
 POSED = FRESH_PEOPLE + 400_000  # people of the control, met nowhere else
 IDENTITY, EXPRESSION = "identity", "expression"

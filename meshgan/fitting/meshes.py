@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from meshgan.errors import ShapeError
+from meshgan.fitting.details import Details
 from meshgan.fitting.fit import Fit, summarise
 from meshgan.fitting.objective import LeastSquares, ModelPoints
 from meshgan.fitting.points import SurfacePoints
@@ -27,6 +28,7 @@ def fit_meshes(
     restarts: int = 1,
     rng: torch.Generator | None = None,
     start: Codes | None = None,
+    details: Details | None = None,
 ) -> Fit:
     """Minimise sum_v |v(z) - target_v|^2 + lambda |z|^2 over the codes z of each mesh.
 
@@ -41,6 +43,8 @@ def fit_meshes(
         restarts: starts per mesh; the first is the mean face, the others are random.
         rng: of the random starts and of the part of the vertices; seed 0 if None.
         start: codes to start from instead.
+        details: how the meshes may differ from the model's faces, without its codes making up
+            for it. Then the residuals are larger, and the codes nearer to the true ones.
 
     Raises:
         ShapeError: the meshes are not on the model's topology.
@@ -67,11 +71,12 @@ def fit_meshes(
     whole = LeastSquares(
         ModelPoints(model, everything), vertices.to(first), weights.to(first), penalties
     )
-    few, many = (_part_of(whole, model, order[:size]) for size in (FEW, MANY))
+    few, many = (_part_of(whole, model, order[:size], details) for size in (FEW, MANY))
+    solved = whole if details is None else details.let_pass(whole, torch.arange(count))
     size = max(1, COORDINATES_AT_ONCE // (3 * count))
     found = [
         _fit_some(
-            whole.take(rows), few.take(rows), many.take(rows), first[each * k : each * (k + size)]
+            solved.take(rows), few.take(rows), many.take(rows), first[each * k : each * (k + size)]
         )
         for k in range(0, len(vertices), size)
         for rows in [slice(k, k + size)]
@@ -85,15 +90,18 @@ def fit_meshes(
     return summarise(model, whole, solution)
 
 
-def _part_of(whole: LeastSquares, model: MeshModel, ids: Int[Tensor, " L"]) -> LeastSquares:
+def _part_of(
+    whole: LeastSquares, model: MeshModel, ids: Int[Tensor, " L"], details: Details | None
+) -> LeastSquares:
     """The problem on some vertices, weighed such that they stand for all."""
     share = whole.targets.shape[1] / len(ids)
-    return LeastSquares(
+    part = LeastSquares(
         ModelPoints(model, SurfacePoints.at_vertices(ids)),
         whole.targets[:, ids],
         share * whole.weights[:, ids],
         whole.penalties,
     )
+    return part if details is None else details.let_pass(part, ids)
 
 
 def _fit_some(

@@ -59,6 +59,7 @@ class FaceDecoder(nn.Module):
         factors: label names of each factor.
         code_sizes: length of each factor's code, in the order of the factors, then ``noise``
             where the model has any.
+        details: room for this many directions in which people differ beyond the codes.
 
     Raises:
         InputError: a factor has no code size, or the other way round.
@@ -70,6 +71,10 @@ class FaceDecoder(nn.Module):
     faces: Int[Tensor, "F 3"]
     linear_codes: tuple[str, ...] = ()
     """Codes whose effect on the vertices is linear, whatever the others are."""
+    details: Float[Tensor, "k V 3"] | None
+    """Directions in which people differ beyond the codes, mm, each as long as their deviation
+    along it, or zero; None without room for any. Faces are decoded without them: they say what a
+    fit may let pass (``fitting.details``)."""
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class FaceDecoder(nn.Module):
         faces: Int[Tensor, "F 3"],
         factors: Mapping[str, tuple[str, ...]],
         code_sizes: Mapping[str, int],
+        details: int = 0,
     ) -> None:
         super().__init__()
         if list(code_sizes) not in ([*factors], [*factors, NOISE]):
@@ -88,6 +94,8 @@ class FaceDecoder(nn.Module):
         self.code_sizes = dict(code_sizes)
         self.register_buffer("template_vertices", template_vertices.float())
         self.register_buffer("faces", faces.long())
+        room = torch.zeros(details, *template_vertices.shape) if details else None
+        self.register_buffer("details", room)
         for name, labels in self.factors.items():
             self.register_buffer(f"codes_{name}", torch.zeros(len(labels), code_sizes[name]))
 
@@ -98,7 +106,18 @@ class FaceDecoder(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """What the constructor needs besides template, factors and code sizes, as plain values."""
-        return {}
+        return {} if self.details is None else {"details": len(self.details)}
+
+    @torch.no_grad()
+    def set_details(self, directions: Float[Tensor, "k W"]) -> None:
+        """Keep the directions in which people differ beyond the codes, as far as there is room.
+
+        Args:
+            directions: displacements (k, 3V), mm, by falling length.
+        """
+        if self.details is not None:
+            kept = directions[: len(self.details)].to(self.details).unflatten(1, (-1, 3))
+            self.details[: len(kept)] = kept
 
     def label_codes(self, factor: str) -> Float[Tensor, "K d"]:
         """The code of each label of ``factor``, in the order of ``factors[factor]``."""

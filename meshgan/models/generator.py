@@ -29,6 +29,7 @@ class DecoupledGenerator(FaceDecoder):
         hidden: width of the hidden layer.
         slope: slope of the leaky ReLU below zero; 0 is the ReLU.
         scale: mm per unit of the output layer (RMS of the training displacements).
+        details: room for this many directions in which people differ beyond the codes.
 
     Raises:
         InputError: a factor has no code size, or the other way round.
@@ -49,13 +50,14 @@ class DecoupledGenerator(FaceDecoder):
         hidden: int = 512,
         slope: float = 0.2,
         scale: float = 1.0,
+        details: int = 0,
     ) -> None:
         if [*factors, NOISE] != list(code_sizes):
             raise InputError(
                 f"generator: codes for {', '.join(code_sizes)}, expected one per factor and then "
                 f"noise: {', '.join([*factors, NOISE])}"
             )
-        super().__init__(template_vertices, faces, factors, code_sizes)
+        super().__init__(template_vertices, faces, factors, code_sizes, details)
         self.slope = slope
         self.hidden = nn.Linear(sum(code_sizes.values()), hidden)
         self.output = nn.Linear(hidden, 3 * len(template_vertices))
@@ -63,7 +65,7 @@ class DecoupledGenerator(FaceDecoder):
         self._low: tuple[Any, Tensor] | None = None
 
     def settings(self) -> dict[str, Any]:
-        return {"hidden": self.hidden.out_features, "slope": self.slope}
+        return {**super().settings(), "hidden": self.hidden.out_features, "slope": self.slope}
 
     def draw_label_codes(self, rng: torch.Generator) -> None:
         """Draw the code of every label from the standard normal distribution."""

@@ -48,6 +48,8 @@ def start_from_additive(
     output.weight[:, 2 * paths] = columns
     output.weight[:, 2 * paths + 1] = -columns
     output.bias.copy_(torch.from_numpy(model.mean / scale))
+    if model.details is not None:
+        generator.set_details(torch.from_numpy(model.details))
     generator.draw_label_codes(rng)
     for name, codes in model.codes.items():
         held = generator.label_codes(name)

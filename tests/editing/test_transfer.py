@@ -74,6 +74,22 @@ def scar_of(model, count=1):
     return scar.expand(count, -1, -1)
 
 
+def test_features_beyond_the_codes_are_no_expression(model):
+    """Two people who smile alike, one with a feature that looks a little like a frown."""
+    source, target = drawn(model, 1, 0), drawn(model, 1, 1)
+    frown = model.modes["expression"][:1].float()
+    feature = scar_of(model) * float(frown.norm()) / float(scar_of(model).norm()) + 0.5 * frown
+    smiling = model.decode(source)
+    expected = model.decode({**target, "expression": source["expression"]})
+    detailed = AdditiveModel(side=12)
+    detailed.details = 2 * feature
+    off = {}
+    for name, one in (("known", detailed), ("unknown", model)):
+        found = transfer_meshes(one, smiling + 2 * feature, model.decode(target), KEEP)
+        off[name] = float((found.vertices - expected).norm(dim=2).mean())
+    assert off["known"] < 0.4 * off["unknown"]
+
+
 @pytest.mark.parametrize("mode", ["replace", "add"])
 @pytest.mark.parametrize("known", [False, True])
 def test_the_target_keeps_its_detail(model, mode, known):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from meshgan.errors import InputError
-from meshgan.models.baselines.additive import AdditiveModel, fit_additive, principal_directions
+from meshgan.models.baselines.additive import AdditiveModel, fit_additive
+from meshgan.models.baselines.directions import principal_directions
 
 WIDTH = 60  # 20 vertices
 COUNTS = {"identity": 10, "expression": 4, "viseme": 3}
@@ -204,3 +205,47 @@ def test_principal_directions_are_those_of_the_singular_values():
     np.testing.assert_allclose(np.abs((directions * vectors[:4]).sum(axis=1)), 1, rtol=1e-9)
     assert len(principal_directions(rows[:2], 4)[0]) == 2  # no more than the rank
     assert principal_directions(np.zeros((3, 40)), 4)[0].shape == (0, 40)
+
+
+class UnevenFaces(Faces):
+    """Half the people never show some expressions; labels of the others are few."""
+
+    def __init__(self):
+        super().__init__()
+        kept = (self.truth["identity"] % 2 == 0) | (self.truth["expression"] < 2)
+        self.values = self.values[kept]
+        self.truth = {name: rows[kept] for name, rows in self.truth.items()}
+        self.labels = {name: rows[kept] for name, rows in self.labels.items()}
+
+
+def test_shapes_of_people_are_those_at_rest():
+    """Means over other expressions would make these a feature of the people."""
+    faces = UnevenFaces()
+    at_rest = faces.truth["expression"] == 0
+    of_rest, of_means = faces.fit(at_rest=at_rest), faces.fit()
+    expected = faces.shapes["identity"]
+    for model, near in ((of_rest, True), (of_means, False)):
+        shapes = model.codes["identity"] @ model.bases["identity"]
+        error = shapes - shapes.mean(axis=0) - expected
+        assert (np.abs(error).max() < 1e-3) == near
+    np.testing.assert_allclose(faces.of_labels(of_rest), faces.values, atol=1e-3)
+
+
+def test_rest_that_nobody_shows_is_as_if_it_were_not_known():
+    faces = Faces()
+    nobody = np.zeros(len(faces.values), dtype=bool)
+    np.testing.assert_array_equal(faces.fit(at_rest=nobody).mean, faces.fit().mean)
+
+
+def test_details_are_the_people_beyond_their_code():
+    faces = Faces()
+    sizes = {"identity": 4, "expression": 3, "noise": 1}
+    model = fit_additive(
+        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0), details=20
+    )
+    shapes = faces.shapes["identity"]
+    assert model.details.shape == (5, WIDTH)  # ten people span nine directions
+    code = model.bases["identity"]
+    np.testing.assert_allclose(model.details @ code.T, 0, atol=1e-2)
+    left = shapes - shapes @ np.linalg.pinv(code) @ code
+    np.testing.assert_allclose(left.T @ left / 10, model.details.T @ model.details, atol=1e-3)

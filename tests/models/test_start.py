@@ -1,11 +1,14 @@
 """The start of training: additive to the number, then bent to the distribution of the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from meshgan.errors import InputError
-from meshgan.models.baselines.additive import fit_additive, held_out_deviations
+from meshgan.models.baselines.additive import fit_additive
+from meshgan.models.baselines.directions import held_out_deviations
 from meshgan.models.bend import Bend, energy_distance
 from meshgan.models.generator import DecoupledGenerator
 from meshgan.models.start import bend_codes, mix_codes, start_from_additive
@@ -54,6 +57,19 @@ def test_start_equals_the_additive_model(faces):
     expected = model.displacements({name: code.numpy() for name, code in codes.items()})
     decoded = made.decode(codes).flatten(1).detach().numpy()
     np.testing.assert_allclose(decoded, expected, atol=1e-4)
+
+
+def test_start_keeps_what_people_have_beyond_their_code(faces):
+    torch.manual_seed(0)
+    triangle = torch.tensor([[0, 1, 2]])
+    made = DecoupledGenerator(
+        torch.zeros(VERTICES, 3), triangle, FACTORS, SIZES, 64, scale=2.0, details=5
+    )
+    known = np.arange(2.0 * 3 * VERTICES).reshape(2, -1)
+    model = replace(faces[2], details=known)
+    start_from_additive(made, model, torch.Generator().manual_seed(0))
+    np.testing.assert_array_equal(made.details[:2].flatten(1).numpy(), known.astype(np.float32))
+    assert not made.details[2:].any()
 
 
 def test_label_codes_give_the_labels_means(faces):

@@ -136,6 +136,7 @@ def _make_generator(
             config.model.hidden,
             config.model.slope,
             scale,
+            0 if config.model.start == "random" else config.model.details,
         )
     generator.draw_label_codes(seeding.torch_generator(config.train.seed, "label codes"))
     return generator
@@ -166,6 +167,7 @@ def _start_additive(
         seeding.generator(config.train.seed, "additive"),
         siblings=faces.siblings,
         at_rest=faces_at_rest(generator.factors, faces.labels, config.model.neutral),
+        details=config.model.details,
     )
     model = faces.without_images(model)
     if config.model.axes == "independent":

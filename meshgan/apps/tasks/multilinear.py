@@ -9,6 +9,7 @@ from meshgan.config import require
 from meshgan.data.store import Store
 from meshgan.errors import ConfigError
 from meshgan.models.baselines.multilinear import MultilinearFaces
+from meshgan.models.baselines.pca import as_tensor
 from meshgan.models.baselines.tucker import fit_tucker
 
 
@@ -66,8 +67,14 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
     )
     ranks = [size - 1 for size in fit.core.shape[:-1]]
     model = MultilinearFaces(
-        *template_tensors(store), start.factors, config.model.codes, ranks, fit.core.shape[-1]
+        *template_tensors(store),
+        start.factors,
+        config.model.codes,
+        ranks,
+        fit.core.shape[-1],
+        config.model.details,
     )
     model.set_model(fit, start.subspace)
+    model.set_details(as_tensor(start.spaces.details @ start.subspace.directions))
     about = {**linear_facts(start), "left_of_a_coordinate_mm": fit.deviation}
     return Prepared(None, model, store.template, config, store, about)

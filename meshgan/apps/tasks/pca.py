@@ -35,6 +35,9 @@ class LinearModelConfig:
     neutral: str | None = "neutral"
     """Label of the faces at rest, in any factor that has it: what a person's shape is taken
     from, as far as known. None: from the mean of all faces of the person."""
+    details: int = 128
+    """How many directions in which people differ beyond their code are kept, at most: a transfer
+    leaves them where they are. 0 for none."""
 
     def __post_init__(self) -> None:
         require(
@@ -42,6 +45,7 @@ class LinearModelConfig:
             codes=len(self.codes) > 0 and all(size > 0 for size in self.codes.values()),
             directions=self.directions >= 1,
             rows=self.rows >= 2,
+            details=self.details >= 0,
         )
 
 
@@ -76,7 +80,9 @@ def prepare(store: Store, config: Config, rank: int = 0, fresh: bool = True) -> 
         InputError: the data set lacks a factor, or labels for one, or is too small.
     """
     start = linear_start(store, config.model, config.part, config.train.seed)
-    model = AdditiveFaces(*template_tensors(store), start.factors, config.model.codes)
+    model = AdditiveFaces(
+        *template_tensors(store), start.factors, config.model.codes, config.model.details
+    )
     model.set_spaces(start.spaces, start.subspace)
     return Prepared(None, model, store.template, config, store, linear_facts(start))
 
@@ -105,6 +111,7 @@ def linear_start(store: Store, config: LinearModelConfig, part: str, seed: int) 
         {name: len(names) for name, names in factors.items()},
         config.codes,
         faces_at_rest(factors, labels, config.neutral),
+        config.details,
     )
     return LinearStart(factors, labels, subspace, spaces)
 

@@ -7,12 +7,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from meshgan.errors import InputError
+from meshgan.models.baselines.directions import (
+    ENOUGH_LABELS,
+    further_directions,
+    held_out_deviations,
+    principal_directions,
+)
 from meshgan.models.baselines.factor_spaces import REST_ROUNDS, near_rest, shapes_at_rest
 from meshgan.models.generator import NOISE
 
 WELL_LABELLED = 0.5
 ROUNDING = 1e-9  # of the variance that labels explain: directions below it are single precision's
-ENOUGH_LABELS = 20  # for spreads measured on labels left out
 Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 """Starts a pass over the data: chunks of (row numbers (b,), displacements (b, 3V) in mm)."""
 
@@ -27,6 +32,8 @@ class AdditiveModel:
         codes: by factor the code of each label (K, d).
         shared: factors, and noise, that share the principal directions of what is left.
         samples: their codes side by side (n, d), of faces that the model was fitted on.
+        details: directions in which the labels of the first factor differ beyond its code
+            (k, 3V), mm, as long as the deviation of labels left out.
 
     Source: Blanz & Vetter 1999 (linear 3DMM); used as the start of training (``models.start``).
     """
@@ -36,6 +43,7 @@ class AdditiveModel:
     codes: dict[str, Float[np.ndarray, "_ _"]]
     shared: tuple[str, ...]
     samples: Float[np.ndarray, "_ _"]
+    details: Float[np.ndarray, "_ W"] | None = None
 
     def displacements(self, codes: Mapping[str, np.ndarray]) -> Float[np.ndarray, "B W"]:
         """Displacements (B, 3V) in mm."""
@@ -51,6 +59,7 @@ def fit_additive(
     max_rows: int = 2500,
     siblings: int = 1,
     at_rest: Bool[np.ndarray, " N"] | None = None,
+    details: int = 0,
 ) -> AdditiveModel:
     """Fit the additive model, streaming the meshes twice, in bounded memory.
 
@@ -74,6 +83,7 @@ def fit_additive(
         siblings: labels of the first factor that come in groups of this many, side by side, and
             are left out together when spreads are measured: 2 for people and their mirror images.
         at_rest: which faces are neutral, known for some; None takes means over all faces.
+        details: how many further directions of the first factor's labels to keep, at most.
 
     Raises:
         InputError: a factor has no labels at all.
@@ -106,6 +116,7 @@ def fit_additive(
 
     bases, codes = {}, {}
     bases[first], codes[first] = _span(shapes - mean, code_sizes[first], siblings)
+    beyond = further_directions(shapes - mean, code_sizes[first], details, siblings)
     for name in strong[1:]:
         means = tracked[name].result()
         centre = means.mean(axis=0)
@@ -135,7 +146,7 @@ def fit_additive(
     bases = {
         name: bases.get(name, np.zeros((size, len(mean)))) for name, size in code_sizes.items()
     }
-    return AdditiveModel(mean, bases, codes, tuple(shared), samples)
+    return AdditiveModel(mean, bases, codes, tuple(shared), samples, beyond)
 
 
 def _deal_directions(
@@ -250,53 +261,7 @@ def _span(means: np.ndarray, size: int, siblings: int = 1) -> tuple[np.ndarray, 
     return basis, _project(means, basis)
 
 
-def held_out_deviations(
-    rows: Float[np.ndarray, "N W"],
-    count: int,
-    folds: int = 10,
-    siblings: int = 1,
-    whole: bool = False,
-) -> Float[np.ndarray, " k"]:
-    """Standard deviations along the leading principal directions, as rows left out show them.
-
-    Few rows in many dimensions point their principal directions at themselves: along these, new
-    rows vary less. Each fold's rows are measured along the directions of the others, rank by
-    rank; the result never rises from one rank to the next. Rows come in groups of ``siblings``,
-    which are left out together. With ``whole``, all are enlarged alike, such that they hold the
-    variance that the directions miss as well.
-    """
-    squares, seen, total = np.zeros(count), np.zeros(count), 0.0
-    part = np.arange(len(rows)) // siblings % folds
-    for fold in range(folds):
-        directions, _ = principal_directions(rows[part != fold], count)
-        along = rows[part == fold] @ directions.T
-        squares[: len(directions)] += (along**2).sum(axis=0)
-        seen[: len(directions)] += len(along)
-        total += float((rows[part == fold].astype(np.float64) ** 2).sum())
-    variances = np.minimum.accumulate(squares / np.maximum(seen, 1))
-    if whole and variances.sum() > 0:
-        variances *= total / len(rows) / variances.sum()
-    return np.sqrt(variances)
-
-
 def _project(shapes: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """Codes of shapes in a basis of orthogonal rows; rows of zeros get code zero."""
     squared = (basis**2).sum(axis=1)
     return (shapes @ basis.T) / np.where(squared > 1e-12, squared, np.inf)
-
-
-def principal_directions(
-    rows: Float[np.ndarray, "N W"], count: int
-) -> tuple[Float[np.ndarray, "k W"], Float[np.ndarray, " k"]]:
-    """Leading principal directions (k, W) of rows about zero, and standard deviations along them.
-
-    Computed from the N x N Gram matrix: rows are fewer than columns here. k is at most the rank.
-    """
-    gram = (rows @ rows.T).astype(np.float64) / len(rows)
-    values, vectors = np.linalg.eigh(gram)
-    keep = np.argsort(values)[::-1][:count]
-    keep = keep[values[keep] > max(values.max(), 1e-300) * 1e-9]
-    deviations = np.sqrt(values[keep])
-    weights = vectors[:, keep].T / (deviations * np.sqrt(len(rows)))[:, None]
-    directions = weights.astype(rows.dtype) @ rows  # not a float64 copy of all rows
-    return directions, deviations

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from meshgan.errors import InputError
+from meshgan.models.baselines.directions import further_directions
 
 WELL_LABELLED = 0.5
 NEAR_REST, REST_ROUNDS = 0.15, 2  # of a person's spread about the resting face
@@ -29,6 +30,8 @@ class FactorSpaces:
         bases: by factor, in the order given, (d, r), orthogonal, by falling length; rows that
             the data have no use for are zero.
         label_codes: by factor (K, d), in the same order.
+        details: directions in which the labels of the base differ beyond its code (k, r), as long
+            as the deviation of labels left out.
     """
 
     base: str
@@ -36,6 +39,7 @@ class FactorSpaces:
     mean: Float[np.ndarray, " r"]
     bases: dict[str, Float[np.ndarray, "_ r"]]
     label_codes: dict[str, Float[np.ndarray, "_ _"]]
+    details: Float[np.ndarray, "_ r"]
 
 
 def fit_factor_spaces(
@@ -44,6 +48,7 @@ def fit_factor_spaces(
     label_counts: Mapping[str, int],
     code_sizes: Mapping[str, int],
     at_rest: Bool[np.ndarray, " N"] | None = None,
+    details: int = 0,
 ) -> FactorSpaces:
     """Fit a linear space to each factor.
 
@@ -61,6 +66,7 @@ def fit_factor_spaces(
         label_counts: number of labels K of each factor.
         code_sizes: length d of each factor's code; of several well labelled, the first is base.
         at_rest: which faces are neutral, known for some; None takes means over all faces.
+        details: how many further directions of the base to keep, at most.
 
     Raises:
         InputError: a factor has no labels at all.
@@ -104,6 +110,7 @@ def fit_factor_spaces(
         mean,
         {name: bases[name] for name in code_sizes},
         {name: codes[name] for name in code_sizes},
+        further_directions(shapes - shapes.mean(axis=0), code_sizes[base], details),
     )
 
 

@@ -30,6 +30,7 @@ class MultilinearFaces(FaceDecoder):
         ranks: how many entries of each code are in use, in the order of the factors; the data
             may have fewer directions than the code has entries.
         directions: number of directions r of the subspace.
+        details: room for this many directions in which people differ beyond the codes.
 
     Raises:
         InputError: a factor has no code size, or the other way round, or ranks do not fit.
@@ -52,8 +53,9 @@ class MultilinearFaces(FaceDecoder):
         code_sizes: Mapping[str, int],
         ranks: Sequence[int],
         directions: int,
+        details: int = 0,
     ) -> None:
-        super().__init__(template_vertices, faces, factors, code_sizes)
+        super().__init__(template_vertices, faces, factors, code_sizes, details)
         self.ranks = tuple(ranks)
         sizes = list(code_sizes.values())
         if len(ranks) != len(sizes) or any(
@@ -68,7 +70,8 @@ class MultilinearFaces(FaceDecoder):
         self.register_buffer("core", torch.zeros(*(1 + rank for rank in ranks), directions))
 
     def settings(self) -> dict[str, Any]:
-        return {"ranks": list(self.ranks), "directions": len(self.directions)}
+        sizes = {"ranks": list(self.ranks), "directions": len(self.directions)}
+        return {**super().settings(), **sizes}
 
     def coefficients(self, codes: Codes) -> Float[Tensor, "B r"]:
         """Coordinates in the subspace, mm: the core contracted with one code after the other."""

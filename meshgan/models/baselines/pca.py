@@ -23,6 +23,7 @@ class AdditiveFaces(FaceDecoder):
         faces: vertex ids (F, 3).
         factors: label names of each factor.
         code_sizes: length of each factor's code.
+        details: room for this many directions in which people differ beyond the codes.
 
     Raises:
         InputError: a factor has no code size, or the other way round.
@@ -40,8 +41,9 @@ class AdditiveFaces(FaceDecoder):
         faces: Int[Tensor, "F 3"],
         factors: Mapping[str, tuple[str, ...]],
         code_sizes: Mapping[str, int],
+        details: int = 0,
     ) -> None:
-        super().__init__(template_vertices, faces, factors, code_sizes)
+        super().__init__(template_vertices, faces, factors, code_sizes, details)
         self.linear_codes = tuple(code_sizes)
         size, count = sum(code_sizes.values()), len(template_vertices)
         self.register_buffer("mean", self.template_vertices.clone())
@@ -66,6 +68,7 @@ class AdditiveFaces(FaceDecoder):
         self.basis.copy_(as_tensor(joined @ subspace.directions).view(shape))
         for name in self.factors:
             self.label_codes(name).copy_(as_tensor(spaces.label_codes[name]))
+        self.set_details(as_tensor(spaces.details @ subspace.directions))
 
 
 def as_tensor(values: np.ndarray) -> Tensor:

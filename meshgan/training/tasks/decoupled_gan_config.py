@@ -36,6 +36,9 @@ class ModelConfig:
     neutral: str | None = "neutral"
     """Label of the faces at rest, in any factor that has it: what a person's shape is taken from
     in the additive start, as far as known. None: from the mean of all faces of the person."""
+    details: int = 128
+    """How many directions in which people differ beyond their code the additive start keeps, at
+    most: a transfer leaves them where they are. 0 for none."""
     mirrored_start: bool = False
     """Let the additive model see every face's mirror image too, as another person's; needs a
     template with a mirror map."""
@@ -46,6 +49,7 @@ class ModelConfig:
             codes=len(self.codes) > 0 and all(size > 0 for size in self.codes.values()),
             noise=self.noise >= 0,
             hidden=self.hidden > 0,
+            details=self.details >= 0,
             slope=0 <= self.slope < 1,
             image_size=self.image_size > 0,
         )

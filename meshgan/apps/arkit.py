@@ -21,11 +21,11 @@ from meshgan.data.npz import read_npz
 from meshgan.data.weight_files import ARKIT_NAMES, WeightTrack, read_weights, write_weights
 from meshgan.editing.arkit import ArkitFace, source_of
 from meshgan.editing.head import hold_head, skull_weights
-from meshgan.editing.morphs import PEOPLE, at_rest, decoded
+from meshgan.editing.morphs import at_rest, decoded
 from meshgan.errors import InputError
 from meshgan.fitting.held import HeldCodes
 from meshgan.fitting.meshes import fit_meshes
-from meshgan.models.base import NOISE, Codes
+from meshgan.models.base import NOISE, PERSON, Codes
 from meshgan.pictures.paint import paint_template
 
 REGULARISATION = 10.0  # mm^2 over all vertices per squared unit of code
@@ -193,7 +193,7 @@ def _codes_of(
     """Codes that show these faces, with a person's identity held, and the distance left, mm."""
     held = {}
     if person is not None:
-        held = {name: person[name] for name in (PEOPLE, NOISE) if name in person}
+        held = {name: person[name] for name in (PERSON, NOISE) if name in person}
     free = HeldCodes(model.model, held)
     target = torch.from_numpy(np.ascontiguousarray(vertices, np.float32)).to(model.device)
     found = free.whole(fit_meshes(free, target, REGULARISATION).codes)
@@ -224,7 +224,7 @@ def _of_codes(model: FaceModel, codes: Codes, vertices: np.ndarray) -> _Faces:
     """People with one identity code are one; each row rests on its own."""
     calm = {**at_rest(model.model, codes), **{k: v for k, v in codes.items() if k == NOISE}}
     resting = decoded(model.model, calm)
-    key = codes[PEOPLE] if PEOPLE in codes else torch.zeros(len(vertices), 1)
+    key = codes[PERSON] if PERSON in codes else torch.zeros(len(vertices), 1)
     _, person = np.unique(key.numpy(), axis=0, return_inverse=True)
     person = person.reshape(-1)
     first = np.array([int(np.argmax(person == k)) for k in range(person.max() + 1)])

@@ -19,7 +19,6 @@ from meshgan.data.weight_files import ARKIT_NAMES
 from meshgan.editing.arkit import ArkitFace, source_of
 from meshgan.editing.head import hold_head, skull_weights
 from meshgan.editing.morphs import (
-    PEOPLE,
     MorphTarget,
     at_rest,
     decoded,
@@ -29,7 +28,7 @@ from meshgan.editing.morphs import (
 from meshgan.errors import InputError
 from meshgan.files import atomic_folder
 from meshgan.geometry.mesh import TriMesh
-from meshgan.models.base import NOISE, Codes
+from meshgan.models.base import NOISE, PERSON, Codes
 from meshgan.pictures.paint import paint_template
 
 TARGETS = ("labels", "directions", "arkit")
@@ -166,7 +165,7 @@ def morph_targets(
     if "directions" in targets:
         counts = {}
         for factor, size in model.model.code_sizes.items():
-            usual = (PAGE_PEOPLE if factor == PEOPLE else PAGE_OTHERS) if many else DIRECTIONS
+            usual = (PAGE_PEOPLE if factor == PERSON else PAGE_OTHERS) if many else DIRECTIONS
             if factor != NOISE:
                 counts[factor] = min(size, usual if directions is None else directions)
         found += direction_targets(model.model, rest, counts, deviations)
@@ -187,7 +186,7 @@ def _with_still_head(
 ) -> list[MorphTarget]:
     """Whoever it is, the head stays where it is while the face moves."""
     weights = skull_weights(model.template)
-    moving = [k for k, target in enumerate(targets) if target.factor != PEOPLE]
+    moving = [k for k, target in enumerate(targets) if target.factor != PERSON]
     moves = [targets[k].displacement for k in moving]
     result = list(targets)
     if moving:

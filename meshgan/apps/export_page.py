@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from meshgan.editing.morphs import PEOPLE, MorphTarget
+from meshgan.editing.morphs import MorphTarget
 from meshgan.errors import InputError
 from meshgan.files import write_text
 from meshgan.geometry.mesh import TriMesh
+from meshgan.models.base import PERSON
 from meshgan.pictures.shading import SKIN, STUDIO
 
 LARGEST = np.iinfo(np.int16).max
@@ -60,7 +61,7 @@ def write_page(
         "centre": (0.5 * (low + high)).tolist(),
         "radius": float(0.5 * (high - low)[:2].max()),
         "deviations": deviations,
-        "people": _title(PEOPLE),
+        "people": _title(PERSON),
         "light": _light(),
         "targets": [_target(target, block) for target in targets],
     }

@@ -44,8 +44,8 @@ def is_named_run(word: str) -> bool:
 def pack_run(run: Path | str, out: Path | str) -> dict[str, Any]:
     """Write what is needed to use the model of ``run``, and to know where it came from, to ``out``.
 
-    Weights of layers are stored in float16 and used in float32; the discriminator and the training
-    states stay behind. ``out`` is a RUN like any other, but cannot be trained on.
+    Weights of layers, and details, are stored in float16 and used in float32; the discriminator
+    and the training states stay behind. ``out`` is a RUN like any other, but cannot be trained on.
 
     Returns:
         folder, megabytes.
@@ -56,7 +56,7 @@ def pack_run(run: Path | str, out: Path | str) -> dict[str, Any]:
     """
     source = RunFolder(run)
     weights = {
-        name: value.half() if name.endswith(".weight") else value
+        name: value.half() if name.endswith((".weight", ".details")) else value
         for name, value in source.read_weights().items()
         if name.startswith(f"{GENERATOR}.")
     }

@@ -30,6 +30,7 @@ from meshgan.editing.transfer import (
 from meshgan.errors import InputError
 from meshgan.files import atomic_folder
 from meshgan.geometry.mesh import TriMesh
+from meshgan.models.base import PERSON
 from meshgan.pictures.paint import paint_template
 from meshgan.pictures.render import render_faces
 from meshgan.pictures.sheet import contact_sheet, save_png
@@ -159,7 +160,7 @@ def transfer_inputs(
 
 def _steady(frames: Performer, period: float, settings: TransferSettings) -> Performer:
     """A recording of one person: who it is does not change, what it does is smooth."""
-    constant = () if "identity" in settings.factors else ("identity",)
+    constant = () if PERSON in settings.factors else (PERSON,)
     vertices = None if frames.vertices is None else smooth_rows(frames.vertices, period)
     return replace(frames, codes=smooth_codes(frames.codes, period, constant), vertices=vertices)
 

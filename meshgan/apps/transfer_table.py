@@ -23,6 +23,7 @@ from meshgan.evaluation.transfer_error import (
     transfer_cases,
     transfer_errors,
 )
+from meshgan.models.base import PERSON
 
 log = logging.getLogger(__name__)
 PLAIN = TransferSettings(keep_residual=True, carry_motion=False, keep_closed=False)
@@ -76,7 +77,7 @@ def transfer_table(
                 {"model": "", "way": way, "what": name, **_measured(faces, shown, name, slits)}
             )
         for model_name, model in models.items():
-            factors = tuple(factor for factor in model.model.factors if factor != "identity")
+            factors = tuple(factor for factor in model.model.factors if factor != PERSON)
             ways = {
                 way: replace(how, settings=replace(how.settings, factors=factors))
                 for way, how in WAYS.items()

@@ -11,9 +11,8 @@ from meshgan import seeding
 from meshgan.editing.arithmetic import RESTING, resting_codes
 from meshgan.editing.directions import leading_directions
 from meshgan.errors import InputError
-from meshgan.models.base import NOISE, Codes, MeshModel
+from meshgan.models.base import NOISE, PERSON, Codes, MeshModel
 
-PEOPLE = "identity"
 BATCH = 64
 
 
@@ -55,7 +54,7 @@ def label_targets(model: MeshModel, rest: Codes) -> list[MorphTarget]:
     """
     names, factors, codes = [], [], []
     for factor, labels in model.factors.items():
-        if factor == PEOPLE:
+        if factor == PERSON:
             continue
         for label, code in zip(labels, model.label_codes(factor), strict=True):
             if label not in RESTING:

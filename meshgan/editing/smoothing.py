@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from meshgan.models.base import Codes
+from meshgan.models.base import PERSON, Codes
 from meshgan.registration.sequence_smoothing import Smoothing, solve_tracks
 
 SHORTEST = 3  # frames; fewer have no second difference
@@ -35,7 +35,7 @@ def smooth_rows(values: Float[Tensor, "T ..."], period_frames: float) -> Float[T
 
 
 def smooth_codes(
-    codes: Codes, period_frames: float = 4.0, constant: Sequence[str] = ("identity",)
+    codes: Codes, period_frames: float = 4.0, constant: Sequence[str] = (PERSON,)
 ) -> Codes:
     """Codes of the frames of one recording, smooth over time.
 

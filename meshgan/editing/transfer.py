@@ -22,11 +22,10 @@ from meshgan.fitting.fit import Fit
 from meshgan.fitting.meshes import fit_meshes
 from meshgan.fitting.motions import fit_motion
 from meshgan.geometry.mesh import TriMesh
-from meshgan.models.base import NOISE, Codes, MeshModel
+from meshgan.models.base import NOISE, PERSON, Codes, MeshModel
 
 MODES = ("replace", "add")
 LAMBDA, LAMBDA_WITH_DETAILS = 10.0, 1.0  # mm^2; chosen on pairs of validation people
-PERSON = "identity"  # the code that stays while a person moves
 FaceLike = TriMesh | Sequence[TriMesh] | Mapping[str, Tensor]
 """A mesh, several, or codes by name (B, d)."""
 

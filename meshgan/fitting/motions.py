@@ -8,7 +8,7 @@ from torch import Tensor
 
 from meshgan.fitting.held import HeldCodes
 from meshgan.fitting.meshes import fit_meshes
-from meshgan.models.base import Codes, MeshModel
+from meshgan.models.base import PERSON, Codes, MeshModel
 
 MOTION_LAMBDA = 1.0  # a motion is seen without what the model lacks of the face: little to smooth
 
@@ -28,7 +28,7 @@ def fit_motion(
     model: MeshModel,
     rest: Codes,
     seen: Float[Tensor, "B V 3"],
-    held: Sequence[str] = ("identity",),
+    held: Sequence[str] = (PERSON,),
     regularisation: float = MOTION_LAMBDA,
 ) -> Codes:
     """Minimise sum_v |v(z) - v(z_0) - m_v|^2 + lambda |z - z_0|^2 over codes z, some of them held.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from meshgan.errors import InputError, ShapeError
 
 NOISE = "noise"
+PERSON = "identity"  # the code that stays while a person moves
 Codes = dict[str, Tensor]
 """Code vectors by name, each (B, d): one per factor, and ``noise`` where the model has any."""
 

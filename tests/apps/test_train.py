@@ -70,6 +70,10 @@ def test_a_run_holds_what_is_promised(tiny_run, tiny_data):
     description = json.loads((tiny_run / "model.json").read_text())
     assert description["data"]["meshes"] == 260
     assert Template.load(tiny_run / "template.npz").topology_hash == description["topology"]
+    details = run.read_weights()["generator.details"]  # what people have beyond their codes
+    assert details.shape == (128, len(Template.load(tiny_run / "template.npz").mesh.vertices), 3)
+    assert description["settings"]["details"] == 128
+    assert torch.equal(FaceModel.load(tiny_run).model.details, details)
 
 
 def test_config_of_a_run_reads_back(tiny_run):

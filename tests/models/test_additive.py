@@ -241,11 +241,13 @@ def test_details_are_the_people_beyond_their_code():
     faces = Faces()
     sizes = {"identity": 4, "expression": 3, "noise": 1}
     model = fit_additive(
-        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0), details=20
-    )
+        faces.chunks, faces.labels, faces.counts, sizes, np.random.default_rng(0),
+        details={"identity": 20},
+    )  # fmt: skip
     shapes = faces.shapes["identity"]
     assert model.details.shape == (5, WIDTH)  # ten people span nine directions
     code = model.bases["identity"]
     np.testing.assert_allclose(model.details @ code.T, 0, atol=1e-2)
+    assert not len(faces.fit(details={"expression": 20}).details)  # nothing of other factors
     left = shapes - shapes @ np.linalg.pinv(code) @ code
     np.testing.assert_allclose(left.T @ left / 10, model.details.T @ model.details, atol=1e-3)

@@ -28,6 +28,7 @@ from meshgan.errors import ConfigError, InputError
 from meshgan.evaluation.diversity import data_diversity
 from meshgan.geometry.operators import cotangent_laplacian, mass_matrix
 from meshgan.geometry.rasterize import rasterize_uv
+from meshgan.models.base import PERSON
 from meshgan.models.baselines.additive import fit_additive
 from meshgan.models.discriminator import DecoupledDiscriminator
 from meshgan.models.generator import DecoupledGenerator
@@ -167,7 +168,7 @@ def _start_additive(
         seeding.generator(config.train.seed, "additive"),
         siblings=faces.siblings,
         at_rest=faces_at_rest(generator.factors, faces.labels, config.model.neutral),
-        details=config.model.details,
+        details={PERSON: config.model.details},
     )
     model = faces.without_images(model)
     if config.model.axes == "independent":

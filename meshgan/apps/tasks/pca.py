@@ -17,6 +17,7 @@ from meshgan.apps.run_config import RunConfig
 from meshgan.config import require
 from meshgan.data.store import Store
 from meshgan.errors import InputError
+from meshgan.models.base import PERSON
 from meshgan.models.baselines.factor_spaces import FactorSpaces, fit_factor_spaces
 from meshgan.models.baselines.pca import AdditiveFaces
 from meshgan.models.baselines.subspace import Subspace, principal_subspace
@@ -111,7 +112,7 @@ def linear_start(store: Store, config: LinearModelConfig, part: str, seed: int) 
         {name: len(names) for name, names in factors.items()},
         config.codes,
         faces_at_rest(factors, labels, config.neutral),
-        config.details,
+        {PERSON: config.details},
     )
     return LinearStart(factors, labels, subspace, spaces)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -59,9 +60,9 @@ def fit_additive(
     max_rows: int = 2500,
     siblings: int = 1,
     at_rest: Bool[np.ndarray, " N"] | None = None,
-    details: int = 0,
+    details: Mapping[str, int] = MappingProxyType({}),
 ) -> AdditiveModel:
-    """Fit the additive model, streaming the meshes twice, in bounded memory.
+    """Fit the additive model, streaming the meshes a few times, in bounded memory.
 
     Factors are taken in the order of how much of the data they label. A factor that labels at
     least half of it spans the principal directions of its labels' shapes, which are then
@@ -83,7 +84,8 @@ def fit_additive(
         siblings: labels of the first factor that come in groups of this many, side by side, and
             are left out together when spreads are measured: 2 for people and their mirror images.
         at_rest: which faces are neutral, known for some; None takes means over all faces.
-        details: how many further directions of the first factor's labels to keep, at most.
+        details: by factor how many further directions of its labels to keep, at most, if it is
+            the first.
 
     Raises:
         InputError: a factor has no labels at all.
@@ -116,7 +118,7 @@ def fit_additive(
 
     bases, codes = {}, {}
     bases[first], codes[first] = _span(shapes - mean, code_sizes[first], siblings)
-    beyond = further_directions(shapes - mean, code_sizes[first], details, siblings)
+    beyond = further_directions(shapes - mean, code_sizes[first], details.get(first, 0), siblings)
     for name in strong[1:]:
         means = tracked[name].result()
         centre = means.mean(axis=0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -48,7 +49,7 @@ def fit_factor_spaces(
     label_counts: Mapping[str, int],
     code_sizes: Mapping[str, int],
     at_rest: Bool[np.ndarray, " N"] | None = None,
-    details: int = 0,
+    details: Mapping[str, int] = MappingProxyType({}),
 ) -> FactorSpaces:
     """Fit a linear space to each factor.
 
@@ -66,7 +67,8 @@ def fit_factor_spaces(
         label_counts: number of labels K of each factor.
         code_sizes: length d of each factor's code; of several well labelled, the first is base.
         at_rest: which faces are neutral, known for some; None takes means over all faces.
-        details: how many further directions of the base to keep, at most.
+        details: by factor how many further directions of its labels to keep, at most, if it is
+            the base.
 
     Raises:
         InputError: a factor has no labels at all.
@@ -110,7 +112,7 @@ def fit_factor_spaces(
         mean,
         {name: bases[name] for name in code_sizes},
         {name: codes[name] for name in code_sizes},
-        further_directions(shapes - shapes.mean(axis=0), code_sizes[base], details),
+        further_directions(shapes - shapes.mean(axis=0), code_sizes[base], details.get(base, 0)),
     )
 
 

@@ -47,7 +47,7 @@ class Transfer(Command):
     smooth: float = 4.0
     """Of a source of several frames: what is quicker than so many frames is taken out; 0: none."""
     regularisation: float | None = None
-    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code; by default 1
+    """Lambda of the fits, mm^2 (sum over all vertices) per squared unit of code; by default 3
     where the model knows how people differ beyond its codes, else 10."""
     order: str = "ibug68"
     """Order of landmark files beside meshes that have to be registered."""

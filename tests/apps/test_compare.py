@@ -43,7 +43,7 @@ def test_controls_change_the_first_model(compared):
     assert set(names) == {"half_entangled", "meaningless"}
     run = result["rows"][0]
     # codes that mean nothing: faces that share one are random faces
-    assert names["meaningless"]["diversity_identity"] > 1.05 * run["diversity_identity"]
+    assert names["meaningless"]["diversity_identity"] > 1.03 * run["diversity_identity"]
 
 
 def test_files_belong_together(compared):

@@ -14,7 +14,7 @@ from meshgan.models.baselines.directions import (
     held_out_deviations,
     principal_directions,
 )
-from meshgan.models.baselines.factor_spaces import REST_ROUNDS, near_rest, shapes_at_rest
+from meshgan.models.baselines.factor_spaces import resting_shapes
 from meshgan.models.generator import NOISE
 
 WELL_LABELLED = 0.5
@@ -215,8 +215,7 @@ class _Means:
     def result(self) -> np.ndarray:
         assert self.sums is not None
         means = self.sums / np.maximum(self.counts, 1)[:, None]
-        if (self.counts > 0).any():
-            means[self.counts == 0] = means[self.counts > 0].mean(axis=0)
+        means[self.counts == 0] = means[self.counts > 0].mean(axis=0)
         return means
 
 
@@ -224,23 +223,20 @@ def _shapes(
     chunks: Passes, labels: np.ndarray, count: int, at_rest: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The shape of each label (K, 3V), and their mean, each as often as it has faces."""
-    calm = np.zeros(len(labels), dtype=bool) if at_rest is None else at_rest
-    everyone = _label_means(chunks, labels, count)
-    means, rounds = everyone.result(), REST_ROUNDS if calm.any() else 0
-    for step in range(rounds + 1):
-        rested = _label_means(chunks, np.where(calm, labels, -1), count)
-        shapes = shapes_at_rest(means, rested.result(), rested.counts > 0)
-        if step < rounds:
-            calm = calm | _near(chunks, labels, shapes)
-    return shapes, everyone.counts @ shapes / everyone.counts.sum()
 
+    def means_of(own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means = _label_means(chunks, own, count)
+        return means.result(), means.counts
 
-def _near(chunks: Passes, labels: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-    squares = np.zeros(len(labels))
-    for rows, values in chunks():
-        apart = values - shapes[labels[rows]]
-        squares[rows] = (apart**2).sum(axis=1)
-    return near_rest(squares, labels)
+    def squares_from(shapes: np.ndarray) -> np.ndarray:
+        squares = np.zeros(len(labels))
+        for rows, values in chunks():
+            squares[rows] = ((values - shapes[labels[rows]]) ** 2).sum(axis=1)
+        return squares
+
+    shapes = resting_shapes(labels, at_rest, means_of, squares_from)
+    often = np.bincount(labels[labels >= 0], minlength=count)
+    return shapes, often @ shapes / often.sum()
 
 
 def _label_means(chunks: Passes, labels: np.ndarray, count: int) -> "_Means":

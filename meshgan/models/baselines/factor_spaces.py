@@ -1,6 +1,6 @@
 """One linear space per factor, of partly labelled faces: the additive 3DMM, and Tucker's start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -152,18 +152,41 @@ def project(faces: Float[np.ndarray, "B r"], basis: Float[np.ndarray, "d r"]) ->
 def _shapes(
     faces: np.ndarray, labels: np.ndarray, count: int, at_rest: np.ndarray | None
 ) -> np.ndarray:
-    means = _label_means(faces, labels, count)
-    known = labels >= 0
-    calm = np.zeros(len(labels), dtype=bool) if at_rest is None else at_rest & known
-    if not calm.any():
+    def means_of(own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _label_means(faces, own, count), np.bincount(own[own >= 0], minlength=count)
+
+    def squares_from(shapes: np.ndarray) -> np.ndarray:
+        return ((faces - shapes[labels]) ** 2).sum(axis=1)
+
+    return resting_shapes(labels, at_rest, means_of, squares_from)
+
+
+def resting_shapes(
+    labels: Int[np.ndarray, " N"],
+    at_rest: Bool[np.ndarray, " N"] | None,
+    means_of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    squares_from: Callable[[np.ndarray], np.ndarray],
+) -> Float[np.ndarray, "K r"]:
+    """The shape of each label: at rest as far as that is known, else a mean.
+
+    Faces beside the ones at rest count as at rest as well, labelled or not, in a few rounds.
+
+    Args:
+        labels: -1 where unlabelled.
+        at_rest: which faces are neutral, known for some; None takes means over all faces.
+        means_of: the mean (K, r) of the faces of each label, and their number (K,), of labels
+            like those above.
+        squares_from: squared distance (N,) of each face from the shape (K, r) of its label.
+    """
+    means, _ = means_of(labels)
+    if at_rest is None or not (at_rest & (labels >= 0)).any():
         return means
+    calm = at_rest
     for step in range(REST_ROUNDS + 1):
-        rested = _label_means(faces[calm], labels[calm], count)
-        seen = np.bincount(labels[calm], minlength=count) > 0
-        shapes = shapes_at_rest(means, rested, seen)
+        rested, counts = means_of(np.where(calm, labels, -1))
+        shapes = shapes_at_rest(means, rested, counts > 0)
         if step < REST_ROUNDS:
-            apart = faces - shapes[labels]
-            calm = calm | near_rest((apart**2).sum(axis=1), labels)
+            calm = calm | near_rest(squares_from(shapes), labels)
     return shapes
 
 
@@ -194,8 +217,6 @@ def shapes_at_rest(
         rested: of its faces at rest.
         known: which labels have any.
     """
-    if not known.any():
-        return means
     offset = (means - rested)[known].mean(axis=0)
     return np.where(known[:, None], rested, means - offset)
 

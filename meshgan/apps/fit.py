@@ -1,13 +1,9 @@
 """``meshgan fit``: codes, pose and mesh of faces of which landmarks, a mesh or a scan are given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
-from jaxtyping import Float
 
 from meshgan.apps.face_model import FaceModel
 from meshgan.apps.fit_inputs import (
@@ -16,31 +12,19 @@ from meshgan.apps.fit_inputs import (
     read_registered,
     result_names,
 )
-from meshgan.apps.fit_pictures import Shown, fit_sheet
-from meshgan.apps.fit_uncertainty import (
-    calibration_from,
-    uncertainty_numbers,
-    uncertainty_sheet,
-    write_uncertainty,
-)
+from meshgan.apps.fit_pictures import Shown
+from meshgan.apps.fit_results import Fitted, write_fit
+from meshgan.apps.fit_uncertainty import calibration_from
 from meshgan.apps.register_files import find_jobs
-from meshgan.data.code_files import write_codes
-from meshgan.data.mesh_io import Unit, read_mesh, write_mesh
-from meshgan.data.template import Template
+from meshgan.data.mesh_io import Unit, read_mesh
 from meshgan.errors import InputError
-from meshgan.files import atomic_folder, write_json
 from meshgan.fitting.cameras import Camera
-from meshgan.fitting.fit import Fit, join_fits
+from meshgan.fitting.fit import join_fits
 from meshgan.fitting.named_points import find_points
-from meshgan.fitting.points import SurfacePoints
 from meshgan.fitting.scans import ScanFit, fit_scan
 from meshgan.fitting.solvers import SolverName
-from meshgan.fitting.uncertainty import Calibration, Uncertainty, fit_uncertainty
-from meshgan.geometry.closest_point import SurfaceIndex
-from meshgan.geometry.mesh import TriMesh
-from meshgan.pictures.sheet import save_png
+from meshgan.fitting.uncertainty import fit_uncertainty
 
-SHEET_FACES = 12
 DEFAULT_NOISE_MM = 1.0
 
 
@@ -89,25 +73,6 @@ class FitSettings:
     calibrate: Path | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """All faces of one call.
-
-    Args:
-        fit: of B faces.
-        names: of their results.
-        shown: what their pictures show beside the fit.
-        numbers: further numbers of each face, for the summary.
-        points: the landmarks' places on the surface, if landmarks were fitted.
-    """
-
-    fit: Fit
-    names: tuple[str, ...]
-    shown: list[Shown]
-    numbers: list[dict[str, Any]]
-    points: SurfacePoints | None = None
-
-
 def fit_files(
     run: Path | str | None,
     out: Path,
@@ -154,7 +119,9 @@ def fit_files(
     else:
         found = _fit_landmarks(model, landmarks, how)
     true = [read_mesh(path, how.unit) for path in truth]
-    return _write(model, out, paths, found, true, how)
+    if how.uncertainty:
+        found = _with_uncertainty(model, found, how)
+    return write_fit(model, out, paths, found, true, how.file_format, how.scale)
 
 
 def _one_kind(
@@ -252,76 +219,7 @@ def _fit_scans(
     )
 
 
-def surface_rms(
-    vertices: Float[np.ndarray, "V 3"], truth: TriMesh, template: Template
-) -> tuple[float, str]:
-    """Root mean square distance (mm) of a fitted face to the true one, and how it was taken.
-
-    "vertices": from every vertex to the same one of a true mesh of the template's topology;
-    "surface": to the closest point of a true mesh of another topology.
-    """
-    if truth.topology_hash == template.topology_hash:
-        squared = ((vertices - truth.vertices) ** 2).sum(axis=1)
-        return float(np.sqrt(squared.mean())), "vertices"
-    found = SurfaceIndex(truth.vertices, truth.faces).closest(vertices.astype(np.float64))
-    return float(np.sqrt((found.distance[~found.on_boundary] ** 2).mean())), "surface"
-
-
-def _write(
-    model: FaceModel,
-    out: Path,
-    paths: Sequence[Path],
-    found: Fitted,
-    truth: Sequence[TriMesh],
-    how: FitSettings,
-) -> dict[str, Any]:
-    fit, vertices = found.fit, found.fit.vertices(model.model).cpu().numpy()
-    sure = calibration = None
-    if how.uncertainty:
-        sure, calibration = _uncertainty(model, found, how)
-        further = uncertainty_numbers(sure, vertices, truth)
-        for row, more in zip(found.numbers, further, strict=True):
-            row |= more
-    suffix = how.file_format
-    rows = []
-    for k, (path, name) in enumerate(zip(paths, found.names, strict=True)):
-        row: dict[str, Any] = {"input": str(path), "mesh": str(out / f"{name}.{suffix}")}
-        if "scan_rms_mm" not in found.numbers[k]:
-            row["landmark_rms_mm"] = float(fit.landmark_rms_mm[k])
-        if truth:
-            row["surface_rms_mm"], row["surface"] = surface_rms(
-                vertices[k], truth[k], model.template
-            )
-        row |= {"converged": bool(fit.converged[k])} | found.numbers[k]
-        if how.scale and fit.poses is not None:
-            row["scale"] = float(fit.poses.scale[k])
-        rows.append(row)
-    summary: dict[str, Any] = {"folder": str(out), "inputs": rows}
-    means = ("landmark_rms_mm", "scan_rms_mm", "surface_rms_mm", "expected_rms_mm", "inside_90")
-    for name in means:
-        if all(name in row for row in rows):
-            summary[name] = float(np.mean([row[name] for row in rows]))
-    summary |= {"codes": str(out / "codes.npz"), "sheet": str(out / "sheet.png")}
-    summary["notes"] = list(fit.notes)
-    with atomic_folder(out) as folder:
-        for name, face in zip(found.names, vertices, strict=True):
-            write_mesh(folder / f"{name}.{suffix}", model.template.mesh.with_vertices(face))
-        write_codes(folder / "codes.npz", fit.codes)
-        write_json(folder / "poses.json", _poses(fit, found.names))
-        write_json(folder / "fit.json", summary)
-        some = slice(SHEET_FACES)
-        sheet = fit_sheet(model.template, fit, vertices, found.names, found.shown, truth, some)
-        save_png(sheet.draw(), folder / "sheet.png")
-        if sure is not None:
-            write_uncertainty(folder / "uncertainty.npz", sure, calibration)
-            drawn = uncertainty_sheet(model, fit, sure, found.names, some).draw()
-            save_png(drawn, folder / "uncertainty.png")
-    return summary
-
-
-def _uncertainty(
-    model: FaceModel, found: Fitted, how: FitSettings
-) -> tuple[Uncertainty, Calibration | None]:
+def _with_uncertainty(model: FaceModel, found: Fitted, how: FitSettings) -> Fitted:
     calibration = None
     if found.points is None:
         raise InputError(
@@ -330,26 +228,5 @@ def _uncertainty(
     if how.calibrate is not None:
         noise = DEFAULT_NOISE_MM if how.noise_mm is None else how.noise_mm
         calibration = calibration_from(model, how.calibrate, found.points, noise, how.seed)
-    return fit_uncertainty(model.model, found.fit, how.noise_mm, calibration), calibration
-
-
-def _poses(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
-    """Motions from the model's frame, as plain numbers by name."""
-    table: dict[str, Any] = {}
-    for k, name in enumerate(names):
-        if fit.poses is None:
-            row = {"rotation": torch.eye(3).tolist(), "translation_mm": [0.0] * 3, "scale": 1.0}
-        else:
-            row = {
-                "rotation": fit.poses.rotation[k].tolist(),
-                "translation_mm": fit.poses.translation[k].tolist(),
-                "scale": float(fit.poses.scale[k]),
-            }
-        if fit.cameras is not None:
-            row |= {
-                "camera": fit.cameras.kind,
-                "focal_px": float(fit.cameras.focal_px[k]),
-                "centre_px": fit.cameras.centre_px[k].tolist(),
-            }
-        table[name] = row
-    return table
+    sure = fit_uncertainty(model.model, found.fit, how.noise_mm, calibration)
+    return replace(found, sure=sure, calibration=calibration)

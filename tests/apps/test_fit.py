@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from meshgan.apps.face_model import FaceModel
-from meshgan.apps.fit import FitSettings, fit_files, surface_rms
+from meshgan.apps.fit import FitSettings, fit_files
 from meshgan.apps.fit_pictures import PICTURE_PX
+from meshgan.apps.fit_results import surface_rms
 from meshgan.cli.main import parse
 from meshgan.data.code_files import read_codes
 from meshgan.data.landmarks import LandmarkSet, write_landmarks
